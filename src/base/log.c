@@ -1,0 +1,112 @@
+/* The log; see log.h. */
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/utf8.h"
+
+static enum log_level threshold = LOG_INFO;
+
+static const struct {
+    const char *name;
+    int syslog;
+} levels[] = {{"error", 3}, {"warn", 4}, {"info", 6}, {"debug", 7}};
+
+void log_set_level(enum log_level level)
+{
+    threshold = level;
+}
+
+bool log_enabled(enum log_level level)
+{
+    return level <= threshold;
+}
+
+/* JOURNAL_STREAM is "device:inode" of the stream systemd connected. */
+static bool to_journal(void)
+{
+    static int known = -1;
+    const char *s;
+    unsigned long long dev, ino;
+    struct stat st;
+
+    if (known >= 0)
+        return known;
+    s = getenv("JOURNAL_STREAM");
+    known = s && sscanf(s, "%llu:%llu", &dev, &ino) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
+            st.st_dev == dev && st.st_ino == ino;
+    return known;
+}
+
+static void mask(char *value)
+{
+    while (*value && !strchr(" &\"',;)}\n\r\t", *value))
+        *value++ = '*';
+}
+
+void log_redact(char *s)
+{
+    static const char *const marks[] = {"api_key=", "token=", "Token ", "api_sig="};
+
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+        char *p = s;
+        while ((p = strcasestr(p, marks[i]))) {
+            p += strlen(marks[i]);
+            /* prose such as "token is missing" must stay readable: only long values are secrets */
+            if (strcspn(p, " &\"',;)}\n\r\t") >= 12 || marks[i][strlen(marks[i]) - 1] == '=')
+                mask(p);
+        }
+    }
+}
+
+void log_line(enum log_level level, const char *domain, const char *fmt, ...)
+{
+    struct buf text, line;
+    va_list ap;
+
+    if (!log_enabled(level))
+        return;
+    buf_init(&text, 8192);
+    buf_init(&line, 0);
+    va_start(ap, fmt);
+    if (!buf_vaddf(&text, fmt, ap))
+        buf_add_str(&text, "(message too long)");
+    va_end(ap);
+    log_redact((char *)buf_cstr(&text));
+    if (to_journal()) {
+        buf_addf(&line, "<%d>%s: ", levels[level].syslog, domain);
+    } else {
+        time_t now = time(NULL);
+        struct tm tm;
+        char stamp[32];
+        gmtime_r(&now, &tm);
+        strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &tm);
+        buf_addf(&line, "%s %-5s %s: ", stamp, levels[level].name, domain);
+    }
+    utf8_escape_controls(&line, (struct slice){text.data ? text.data : "", text.len});
+    buf_add_byte(&line, '\n');
+    if (write(STDERR_FILENO, line.data, line.len) < 0) { /* a log that cannot be written is not an error */
+    }
+    buf_deinit(&line);
+    buf_deinit(&text);
+}
+
+void bug(const char *fmt, ...)
+{
+    char text[400];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    log_line(LOG_ERROR, "bug", "%s", text);
+    abort();
+}

@@ -1,0 +1,91 @@
+/* Options: one table for the file, the environment, the command line, settings made through the API, --help and docs.
+ *
+ * Precedence: command line > environment > settings (API) > file > default; every value knows its
+ * origin. An unknown key is an error with its line and the nearest name; all errors of a file are
+ * reported at once. Secrets print as "set". Files are read before the loop runs.
+ */
+#ifndef SONGBOOKD_CONFIG_CONFIG_H
+#define SONGBOOKD_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/json.h"
+
+enum option_id {
+    OPT_SERVER_LISTEN, OPT_SERVER_SOCKET, OPT_SERVER_TOKEN_FILE,
+    OPT_LIBRARY_FOLDERS, OPT_LIBRARY_WATCH, OPT_LIBRARY_RESCAN_MINUTES,
+    OPT_DATABASE_PATH,
+    OPT_KEY_LASTFM, OPT_KEY_LISTENBRAINZ,
+    OPT_LASTFM_ENABLED, OPT_LASTFM_URL, OPT_LASTFM_RATE, OPT_LASTFM_CA_FILE,
+    OPT_MUSICBRAINZ_ENABLED, OPT_MUSICBRAINZ_URL, OPT_MUSICBRAINZ_RATE, OPT_MUSICBRAINZ_CONTACT, OPT_MUSICBRAINZ_CA_FILE,
+    OPT_LISTENBRAINZ_ENABLED, OPT_LISTENBRAINZ_URL, OPT_LISTENBRAINZ_LABS_URL, OPT_LISTENBRAINZ_RATE, OPT_LISTENBRAINZ_CA_FILE,
+    OPT_ENRICHMENT_AUTOSTART, OPT_ENRICHMENT_MAX_ATTEMPTS,
+    OPT_PIKARAOKE_DATABASE, OPT_PIKARAOKE_PUBLISH, OPT_PIKARAOKE_URL,
+    OPT_EVENTS_FILE,
+    OPT_LOG_LEVEL,
+    OPT_COUNT
+};
+
+enum option_type { OPTION_TEXT, OPTION_PATH, OPTION_BOOL, OPTION_NUMBER, OPTION_URL, OPTION_LIST };
+enum option_flags {
+    OPTION_SECRET = 1,   /* never shown; stored only in the keys file */
+    OPTION_LIVE = 2,     /* may change while running through PATCH /settings */
+    OPTION_REPEAT = 4    /* may stand several times in the file, each adding one entry */
+};
+struct option {
+    const char *name;        /* "lastfm.rate"; "API_KEYS.lastfm" */
+    const char *env;         /* extra environment name beside SONGBOOKD_<SECTION>_<KEY>, or NULL */
+    enum option_type type;
+    const char *fallback;    /* default as text; "" for empty */
+    double min, max;         /* for numbers */
+    const char *unit;        /* "requests/s", "minutes"; NULL */
+    int flags;
+    const char *help;        /* one sentence */
+};
+extern const struct option options[OPT_COUNT];
+
+enum config_origin { ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_SETTING, ORIGIN_ENVIRONMENT, ORIGIN_COMMAND_LINE };
+const char *config_origin_name(enum config_origin o);   /* "default", "file", "setting", "environment", "command line" */
+
+struct config;
+struct config *config_new(void);                        /* every option at its default */
+void config_free(struct config *c);
+
+/* Each layer keeps its own values, so that a later removal uncovers the one below. Values are checked when they are set. */
+int config_set(struct config *c, enum config_origin layer, const char *name, const char *value, struct err *e);   /* unknown name: nearest one in the text */
+int config_unset(struct config *c, enum config_origin layer, const char *name, struct err *e);
+int config_add(struct config *c, enum config_origin layer, const char *name, const char *value, struct err *e);   /* one more entry of a list */
+/* Reads an INI file into ORIGIN_FILE. Reports every error: report(arg, "FILE:12: ...") each; returns ERR_CONFIG if there was one, ERR_NOT_FOUND if the file cannot be opened. Values stay as before when it fails. */
+int config_read_file(struct config *c, const char *path, void (*report)(const char *line, void *arg), void *arg);
+/* LASTFM_API_KEY, LISTENBRAINZ_TOKEN, SONGBOOKD_<SECTION>_<KEY>; an unknown SONGBOOKD_ name is an error as in a file. */
+int config_read_environment(struct config *c, char **environ_, void (*report)(const char *line, void *arg), void *arg);
+/* Checks that concern several values (a public listen address needs a token file ...). */
+int config_check(const struct config *c, struct err *e);
+
+const char *config_text(const struct config *c, enum option_id id);      /* "" when empty; borrowed until that value changes */
+double config_number(const struct config *c, enum option_id id);
+bool config_bool(const struct config *c, enum option_id id);
+size_t config_count(const struct config *c, enum option_id id);          /* entries of a list */
+const char *config_at(const struct config *c, enum option_id id, size_t i);
+enum config_origin config_origin(const struct config *c, enum option_id id);
+int option_find(const char *name);                                       /* option_id or -1 */
+const char *option_nearest(const char *name);                            /* the name a person probably meant, or NULL */
+
+/* Writes every option as {"name":{"value","origin","unit","help","live","secret"}}; secrets as "set"/"not set" in value. */
+void config_json(const struct config *c, struct json_out *o);
+
+/* The keys file (mode 0600) beside the database: secrets set through the API. */
+int keys_file_read(struct config *c, const char *path, struct err *e);   /* missing file is fine; a file others can read is refused */
+int keys_file_write(const struct config *c, const char *path, struct err *e);  /* atomically; writes ORIGIN_SETTING secrets */
+
+/* Default places: database, socket and configuration path for a system service or a user (XDG). Returns new. */
+char *default_database_path(void);
+char *default_socket_path(void);
+char *default_config_path(void);      /* the first that exists, or NULL */
+
+/* The options of the command line as printed by --help, from the table; fits 80 columns. */
+void config_help(struct buf *out);
+
+#endif

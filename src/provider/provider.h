@@ -1,0 +1,73 @@
+/* A provider: what it is called, how it is asked, how its answers are read. No state, no network.
+ *
+ * Every function is pure, so answers are read on a pool thread. The network, the limits and the
+ * breaker belong to work/enrich, net/http_client and net/rate_limit.
+ */
+#ifndef SONGBOOKD_PROVIDER_PROVIDER_H
+#define SONGBOOKD_PROVIDER_PROVIDER_H
+
+#include "base/err.h"
+#include "song/match.h"
+
+/* How an answer is to be treated; docs/architecture.md "What an answer means". */
+enum answer_class {
+    ANSWER_FOUND,       /* candidates were read (the matcher decides whether one fits) */
+    ANSWER_NOT_FOUND,   /* the provider says there is no such song: cache with its date */
+    ANSWER_REFUSED,     /* not this song's fault: 429, 503, error 29: no attempt counted, wait */
+    ANSWER_FAILED,      /* timeout, 5xx, nonsense: one attempt */
+    ANSWER_KEY,         /* key, token or User-Agent refused: stop the provider, tell the owner */
+    ANSWER_OFFLINE      /* no network at all (DNS, connect): wait, no attempt counted */
+};
+const char *answer_class_name(enum answer_class c);   /* "found", "not_found", "refused", ... */
+
+struct provider_settings {       /* borrowed strings */
+    const char *url;             /* root, e.g. "https://ws.audioscrobbler.com/2.0/" or "https://musicbrainz.org/ws/2" */
+    const char *key;             /* API key or token; NULL or "" when there is none */
+};
+
+struct provider_request {
+    char *url;                   /* owned; may hold the key: log only through log_redact */
+    char *header;                /* owned, one extra header line, or NULL */
+};
+void provider_request_deinit(struct provider_request *r);
+
+/* What came back; borrowed. transport is 0 or the ERR_ code of a request that got no whole answer. */
+struct provider_reply {
+    int transport;
+    int status;                  /* HTTP status; 0 with a transport error */
+    const char *content_type;    /* or NULL */
+    const char *retry_after;     /* header text or NULL */
+    const char *rate_zone;       /* x-ratelimit-zone or NULL */
+    struct slice body;
+};
+
+struct provider_answer {
+    enum answer_class kind;
+    struct candidates candidates;
+    int retry_after_s;           /* for REFUSED: seconds the provider asks for; 0 when it names none (Retry-After: 0 counts as none) */
+    bool slow_down;              /* for REFUSED: our own rate was too high (error 29, per-IP 503); false for random shedding */
+    bool ask_again;              /* the first query found nothing usable and `stage` + 1 has another one */
+    char detail[160];            /* a sentence for a person; never a key */
+};
+void provider_answer_deinit(struct provider_answer *a);
+
+struct provider {
+    enum provider_id id;
+    const char *title;           /* "Last.fm" */
+    bool needs_key;
+    double default_rate;         /* requests per second as in the configuration */
+    double pace;                 /* what is really used at the default: just below it (4.9 for Last.fm, 1/1.1 for MusicBrainz) */
+    int max_in_flight;           /* 1 = strictly serial */
+    /* Builds the request for stage 0 (or a later one the answer asked for). Returns 0, or ERR_INVALID when
+     * there is nothing to ask (empty title after cleaning). */
+    int (*build)(const struct provider_settings *s, const struct wanted *w, int stage, struct provider_request *out);
+    /* Reads a reply; fills *out completely (provider_answer_deinit). Never fails: nonsense is ANSWER_FAILED. */
+    void (*read)(const struct wanted *w, int stage, const struct provider_reply *r, struct provider_answer *out);
+};
+
+extern const struct provider provider_lastfm;
+extern const struct provider provider_musicbrainz;
+/* The provider of that id; NULL while there is none (ListenBrainz). */
+const struct provider *provider_get(enum provider_id id);
+
+#endif

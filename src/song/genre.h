@@ -1,0 +1,10 @@
+/* Genres: a whitelist with merged spellings, in place of tag junk such as "seen live". Pure. */
+#ifndef SONGBOOKD_SONG_GENRE_H
+#define SONGBOOKD_SONG_GENRE_H
+
+/* The display name ("Hip Hop") of a tag in any spelling ("hip-hop"), or NULL when it is no genre. Static. */
+const char *genre_of_tag(const char *tag);
+/* One of about 20 coarse genres ("Hip Hop", "Rock" ...) for a display name; NULL when unknown. Static. */
+const char *genre_coarse(const char *genre);
+
+#endif

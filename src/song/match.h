@@ -1,0 +1,65 @@
+/* Is this candidate the song that was asked for? Own similarity, with its reasons. Pure.
+ *
+ * A provider's score is relative (its first hit is always 100) and never used to accept.
+ * Both artist and title must match; short strings must match exactly; brands, tribute and cover
+ * bands are refused unless the name asked for that very artist; qualifiers (live, remix, acoustic)
+ * must agree with what was asked.
+ */
+#ifndef SONGBOOKD_SONG_MATCH_H
+#define SONGBOOKD_SONG_MATCH_H
+
+#include "song/song.h"
+
+#define CANDIDATE_MAX 100        /* per answer; the rest is dropped */
+#define CANDIDATE_GENRES 3
+
+/* One provider's suggestion. Strings owned (candidate_deinit). */
+struct candidate {
+    enum provider_id provider;
+    char *artist;                /* joined artist credit */
+    char *title;
+    char *mbid;                  /* recording MBID, lower case, or NULL */
+    char *artist_alias;          /* folded-equal alias of the first artist in another script, or NULL */
+    char *album;                 /* a release title, for refusing "karaoke" collections; or NULL */
+    char *disambiguation;        /* or NULL */
+    char *genres[CANDIDATE_GENRES];   /* already whitelisted and spelled our way, best first */
+    int year;                    /* dated by the rule of docs/confidence.md; 0 unknown */
+    int year_weak;               /* a date that may be a reissue's: kept for showing only; 0 none */
+    int64_t listeners;           /* Last.fm; -1 unknown */
+    int provider_score;          /* as given; only for ordering ties; -1 unknown */
+    /* filled by match_judge */
+    double score;                /* 0..1: how well it fits what was asked */
+    bool accepted;               /* fits well enough to be used without a person */
+    bool swapped;                /* fits with artist and title of the name exchanged */
+    bool exact;                  /* both names equal after folding */
+    const char *rule;            /* stable key, static: "exact", "fuzzy", "brand", "artist_differs", "version_differs", "runner_up" ... */
+    char reason[160];            /* one sentence */
+};
+void candidate_deinit(struct candidate *c);
+
+struct candidates {
+    struct candidate *items;     /* owned */
+    size_t count;
+};
+/* Appends a zeroed candidate (provider set, -1 where unknown) and returns it; NULL when CANDIDATE_MAX is reached. */
+struct candidate *candidates_add(struct candidates *list, enum provider_id p);
+void candidates_deinit(struct candidates *list);
+
+/* What the name asks for. Borrowed strings. */
+struct wanted {
+    const char *artist;          /* NULL or "" when the name holds none: then nothing is accepted, only proposed */
+    const char *title;
+    const char *variant;         /* or NULL */
+    bool order_open;             /* try artist and title exchanged, too */
+};
+
+/* Judges every candidate, sorts best first (accepted, then score, then provider's order) and returns the
+ * index of the best accepted one, or -1. At most one candidate stays accepted. */
+int match_judge(const struct wanted *w, struct candidates *list);
+
+/* Similarity 0..1 of two texts after folding; 1 only for equal keys. Relative edit distance; keys of 4 or fewer characters are equal or 0. */
+double match_similarity(const char *a, const char *b);
+/* True when the artist is a karaoke brand, tribute or cover band, or placeholder ("[unknown]", "Various Artists"). */
+bool match_is_brand(const char *artist);
+
+#endif

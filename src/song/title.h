@@ -1,0 +1,39 @@
+/* Reading artist and title from a karaoke name.
+ *
+ * Patterns, vendors and phrases are rows of tables in this room; each row has an example that is
+ * its first test. Any bytes up to TITLE_MAX_BYTES are legal input (the rest is cut); time is
+ * linear in the length. Noise removal never empties a name.
+ */
+#ifndef SONGBOOKD_SONG_TITLE_H
+#define SONGBOOKD_SONG_TITLE_H
+
+#include "song/song.h"
+
+#define TITLE_MAX_BYTES 65536
+
+enum guess_category { GUESS_STANDARD, GUESS_ATTRIBUTION, GUESS_INSTRUMENTAL, GUESS_LEGACY };
+const char *guess_category_name(enum guess_category c);   /* "standard", "attribution", "instrumental", "legacy" */
+
+struct guess {
+    char *artist;               /* as credited; NULL when the name holds none */
+    char *title;                /* never empty unless the name is */
+    char *variant;              /* "live", "acoustic", "duet", "key of A" ...; NULL */
+    char *vendor;               /* canonical vendor name; NULL */
+    char language[8];           /* hint, "" unknown */
+    char youtube_id[12];        /* "" none */
+    int year;                   /* stated by the name; 0 none */
+    double confidence;          /* within the bands of song.h */
+    enum guess_category category;
+    bool is_ambiguous;          /* the order of artist and title is open */
+    const char *rule;           /* stable key of the deciding rule, static: "phrase", "vendor_order", "separator" ... */
+    char reason[160];           /* one sentence for a person */
+};
+
+/* name: a file name or path, with or without folder, extension and id. Fills *out completely; guess_deinit releases it. */
+void title_parse(struct slice name, struct guess *out);
+void guess_deinit(struct guess *g);
+
+/* Returns new: the tidy name (auto-format): "Artist - Title", or "Title - Artist" when title_first. Without artist: the title. */
+char *guess_tidy(const struct guess *g, bool title_first);
+
+#endif

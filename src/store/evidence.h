@@ -1,0 +1,46 @@
+/* Why a value stands: evidence per field, stored candidates, the change log and undo. See db.h for the rules of the room. */
+#ifndef SONGBOOKD_STORE_EVIDENCE_H
+#define SONGBOOKD_STORE_EVIDENCE_H
+
+#include "song/match.h"
+#include "store/db.h"
+#include "store/songs.h"
+
+struct evidence {              /* borrowed during the callback */
+    const char *field;         /* "artist", "title", ... */
+    const char *value;
+    const char *source;        /* "name", "lastfm", "musicbrainz", "person" */
+    const char *rule;          /* stable key */
+    const char *reason;        /* sentence or NULL */
+    double score;              /* confidence or match score */
+    int64_t at_ms;
+    bool chosen;               /* it is the present value */
+};
+/* In the order they came. */
+int evidence_list(struct db *db, int64_t song_id, void (*row)(const struct evidence *v, void *arg), void *arg, struct err *e);
+
+struct stored_candidate {      /* borrowed during the callback */
+    int64_t id;
+    const struct candidate *c;
+    bool rejected;
+};
+/* Best first: score, then provider. */
+int candidates_list(struct db *db, int64_t song_id, int limit, void (*row)(const struct stored_candidate *s, void *arg), void *arg, struct err *e);
+/* A person takes a candidate (manual, confidence 1.00) or refuses it for ever (its values are put back to the parsed ones if it was chosen). */
+int candidates_accept(struct db *db, int64_t song_id, int64_t candidate_id, int64_t if_version, int64_t now_ms, struct song *out, struct err *e);
+int candidates_reject(struct db *db, int64_t song_id, int64_t candidate_id, int64_t if_version, int64_t now_ms, struct song *out, struct err *e);
+
+struct change {                /* borrowed during the callback */
+    int64_t id, batch, song_id, at_ms;
+    const char *actor;         /* "person", "worker", "scan" */
+    const char *source;        /* "lastfm", ... or NULL */
+    const char *field;         /* also "metadata_status", "confidence", "locked", "present", "file_path" */
+    const char *old_value, *new_value;   /* text or NULL */
+    bool undone;
+};
+/* Newest first, ids below `before` (0 for the newest), of one song when song_id is not 0. */
+int changes_page(struct db *db, int64_t song_id, int64_t before, int limit, void (*row)(const struct change *c, void *arg), void *arg, struct err *e);
+/* Puts the fields of a batch back as they were before it; ERR_NOT_FOUND, ERR_EXISTS when a later change stands on it. *song_ids (new memory) lists what changed. */
+int changes_undo(struct db *db, int64_t batch, int64_t now_ms, int64_t **song_ids, size_t *n, struct err *e);
+
+#endif

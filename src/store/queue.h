@@ -1,0 +1,73 @@
+/* The enrichment queue: which songs wait for which providers, in which order. See db.h for the rules of the room.
+ *
+ * A row of enrichment_queue holds, beside the seed's columns: demand (0 none, 1 new download, 2 asked for by a person, 3 about to be sung;
+ * added to the order as priority does), asked (mask of providers that answered), in_flight (mask), interrupted
+ * (times the process died while it was in flight), not_before (wall ms; backoff).
+ * Order: priority descending, then queued_at, then id.
+ */
+#ifndef SONGBOOKD_STORE_QUEUE_H
+#define SONGBOOKD_STORE_QUEUE_H
+
+#include "song/match.h"
+#include "store/db.h"
+
+#define QUEUE_MAX_INTERRUPTED 5   /* deaths of the process with the same song in flight before it gives up on it */
+
+/* Queues songs (by id). Queueing again raises the priority, never lowers it. A song that failed or was asked before is asked anew
+ * (asked mask, attempts and backoff cleared) when `again`. Manual songs are counted unknown=0, already=0 and not queued unless `again`. */
+struct queue_result { int64_t queued, already, unknown; };
+int queue_add(struct db *db, const int64_t *ids, size_t n, int priority, bool again, int64_t now_ms, struct queue_result *out, struct err *e);
+
+struct queue_item {
+    int64_t song_id;
+    int priority;
+    unsigned asked;
+    int attempts;
+    struct song song;        /* owned: song_deinit */
+    double parsed_confidence;
+    unsigned agreed;         /* providers whose evidence confirms the present artist and title */
+    char *cached;            /* a fresh stored answer of that provider for this pair, as candidates JSON, or NULL */
+    bool cached_not_found;
+};
+void queue_item_deinit(struct queue_item *i);
+/* The next songs for a provider: those not asked by it, whose asked mask contains all bits of `after`, not in flight, not before their time.
+ * skip: song ids to leave out (being worked on). Returns the count (0..max) or ERR_. *next_at gets the earliest not_before that holds one back (0 none). */
+int queue_next(struct db *db, enum provider_id p, unsigned after, int64_t now_ms, const int64_t *skip, size_t n_skip, int max, struct queue_item *out, int64_t *next_at, struct err *e);
+
+/* Before the request: attempt + 1, in flight, and the provider's last start time, all in one write. */
+int queue_begin(struct db *db, int64_t song_id, enum provider_id p, int64_t now_ms, struct err *e);
+/* The request was refused or canceled: attempt - 1, not in flight, not before not_before_ms. */
+int queue_refund(struct db *db, int64_t song_id, enum provider_id p, int64_t not_before_ms, struct err *e);
+/* At start: rows left in flight by a dead process get their attempt back and interrupted + 1; those that reached QUEUE_MAX_INTERRUPTED give up. */
+int queue_recover(struct db *db, int64_t now_ms, int64_t *recovered, struct err *e);
+/* Songs not found long ago are queued again (priority -10). *n counts them. */
+int queue_recheck(struct db *db, int64_t before_ms, int64_t now_ms, int64_t *n, struct err *e);
+
+/* What a provider's answer comes to; stored as one write. */
+struct outcome {
+    int64_t song_id;
+    enum provider_id provider;
+    enum { OUTCOME_FOUND, OUTCOME_NOT_FOUND, OUTCOME_FAILED } kind;
+    const struct candidates *candidates;   /* stored for suggestions (first 10); may be empty */
+    int chosen;                            /* index of the accepted candidate, or -1 */
+    double confidence;                     /* with chosen: the new confidence */
+    bool contradicts;
+    const char *pair_key;                  /* fold_pair of what was asked; caches the answer unless FAILED or from_cache */
+    bool from_cache;
+    bool counted;                          /* queue_begin was called */
+    unsigned remaining;                    /* providers that are still to be asked for this song (usable now) */
+    int max_attempts;
+    int64_t not_before_ms;                 /* FAILED: when to try again */
+    const char *detail;                    /* a sentence */
+    int64_t now_ms;
+};
+struct outcome_result {
+    bool changed;            /* visible fields or status changed: tell */
+    bool left_queue;
+    struct song song;        /* the row as stored; song_deinit */
+};
+/* Values of locked fields and of manual songs are kept; their candidates and evidence are stored all the same. An empty answer never
+ * deletes a value. Updates evidence, change log, counters of enrichment_state, queue, answers. The song row may be gone: ERR_NOT_FOUND. */
+int queue_outcome(struct db *db, const struct outcome *o, struct outcome_result *out, struct err *e);
+
+#endif

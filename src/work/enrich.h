@@ -1,0 +1,66 @@
+/* The worker: takes songs off the queue, asks providers within their limits, stores and tells.
+ *
+ * One lane per provider, each with its own budget, breaker and state; a song advances from lane to
+ * lane through the queue's asked mask. A job walks PEEK, BEGIN, SLOT, FETCH, READ, STORE; enrich.c
+ * shows the states and allowed edges as a table. Loop thread only.
+ */
+#ifndef SONGBOOKD_WORK_ENRICH_H
+#define SONGBOOKD_WORK_ENRICH_H
+
+#include <uv.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "config/config.h"
+#include "net/http_client.h"
+#include "store/dbq.h"
+#include "store/state.h"
+#include "work/events.h"
+
+enum worker_mode { WORKER_STOPPED, WORKER_PAUSED, WORKER_RUNNING };
+const char *worker_mode_name(enum worker_mode m);   /* "stopped", "paused", "running" */
+
+struct enrich;
+struct enrich_deps {                 /* borrowed for its life */
+    uv_loop_t *loop;
+    const struct clock *clock;
+    struct dbq *q;
+    struct http_client *http;
+    struct events *events;
+    const struct config *config;
+    const char *user_agent;
+    /* Called when a lane came to rest or moved on: --once looks whether it is done. */
+    void (*idle)(void *arg);
+    void *arg;
+};
+
+/* Reads worker and provider state through the queue; ready runs once, later. */
+struct enrich *enrich_new(const struct enrich_deps *d, void (*ready)(void *arg, int rc), void *arg);
+/* Stops taking jobs, cancels requests (attempts refunded); closed runs once, later. */
+void enrich_close(struct enrich *w, void (*closed)(void *arg), void *arg);
+
+/* The seed's commands; done(arg, rc, changed, mode) runs once, later, when the wish is stored.
+ * start: ERR_UNAVAILABLE when no provider is usable. pause and resume change nothing unless running / paused. */
+typedef void (*worker_cb)(void *arg, int rc, bool changed, enum worker_mode mode);
+enum worker_command { WORKER_CMD_START, WORKER_CMD_PAUSE, WORKER_CMD_RESUME, WORKER_CMD_STOP };
+void enrich_command(struct enrich *w, enum worker_command cmd, worker_cb done, void *arg);
+enum worker_mode enrich_mode(const struct enrich *w);
+/* Songs were queued or settings changed: look again. */
+void enrich_wake(struct enrich *w);
+/* Settings changed: keys, rates, URLs, enabled are read anew. */
+void enrich_reconfigure(struct enrich *w);
+/* True when nothing is in flight or takeable now. */
+bool enrich_is_idle(const struct enrich *w);
+/* Monotonic ms of the last time a song advanced; for --wait. */
+uint64_t enrich_last_advance(const struct enrich *w);
+
+/* Members of /progress that the worker knows: running paused total_* started_at state rate_per_second eta_seconds offline providers{...}. */
+void enrich_progress_json(const struct enrich *w, struct json_out *o);
+/* The array for GET /providers. */
+void enrich_providers_json(const struct enrich *w, struct json_out *o);
+/* Asks the usable providers for one song now, outside the queue's order but within the limits (POST suggestions); done(arg, rc) when stored. */
+void enrich_ask(struct enrich *w, int64_t song_id, void (*done)(void *arg, int rc), void *arg);
+/* One test request to a provider with its present key (POST /settings/test): kind per answer_class_name, sentence in detail. */
+void enrich_test(struct enrich *w, int provider, void (*done)(void *arg, int rc, const char *kind, const char *detail), void *arg);
+
+#endif

@@ -1,0 +1,42 @@
+/* What happened, numbered, for everyone who listens: streams of the API, --events, the progress line.
+ *
+ * seq = start count * 2^32 + n: it never goes back, also after kill -9. The last EVENTS_HELD events
+ * are held for replay; what is no longer held is announced by a gap event. Progress is coalesced to one each
+ * 250 ms, and repeated at least each 2 s while something changes; every other event is sent at once.
+ * Loop thread only; no timer runs when nobody listens and nothing changes.
+ */
+#ifndef SONGBOOKD_WORK_EVENTS_H
+#define SONGBOOKD_WORK_EVENTS_H
+
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+
+#define EVENTS_HELD 1024
+#define EVENTS_HELD_BYTES (1024 * 1024)
+#define EVENTS_HEARTBEAT_MS 15000
+
+enum event_kind { EVENT_HELLO, EVENT_SCAN, EVENT_SONG, EVENT_PROGRESS, EVENT_WORKER, EVENT_PROVIDER, EVENT_SETTINGS, EVENT_GAP, EVENT_HEARTBEAT, EVENT_SHUTDOWN };
+const char *event_name(enum event_kind k);
+
+struct events;
+/* progress(arg, out): writes the members of a progress event when one is due. */
+struct events *events_new(uv_loop_t *loop, const struct clock *clock, int64_t start_count, void (*progress)(void *arg, struct json_out *o), void *arg);
+void events_free(struct events *ev);    /* closes timers; listeners must be gone */
+
+/* Publishes {"seq","time","event", <members>}; members is JSON without braces ("\"a\":1") or "". */
+void events_publish(struct events *ev, enum event_kind k, const char *members);
+/* Something that progress shows changed. */
+void events_progress_changed(struct events *ev);
+uint64_t events_last_seq(const struct events *ev);
+
+/* A listener gets each event as one JSON text without newline (borrowed). It must not publish from inside. */
+struct events_listener;
+/* since: 0 for now on; otherwise replays what came after it, or a gap first. The first call is always hello. Calls come from inside events_listen and from then on. */
+struct events_listener *events_listen(struct events *ev, uint64_t since, void (*on_event)(void *arg, enum event_kind k, uint64_t seq, struct slice json), void *arg);
+void events_unlisten(struct events_listener *l);
+int events_listeners(const struct events *ev);
+
+#endif
