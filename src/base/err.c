@@ -40,6 +40,8 @@ static const struct {
     {ERR_PROVIDER, 502, "provider", "the provider gave no usable answer"},
     {ERR_UNAVAILABLE, 409, "unavailable", "nothing usable is configured for it"},
     {ERR_FORBIDDEN, 403, "forbidden", "this is not allowed"},
+    {ERR_UNAUTHORIZED, 401, "unauthorized", "the token is missing or wrong"},
+    {ERR_MEDIA_TYPE, 415, "media_type", "the body must be application/json"},
 };
 
 static size_t row_of(int code)

@@ -37,7 +37,9 @@ enum {
     ERR_PROVIDER = -23,      /* the provider answered with an error or nonsense */
     ERR_UNAVAILABLE = -24,   /* nothing usable to do it with */
     ERR_FORBIDDEN = -25,     /* 403 */
-    ERR_LIMIT_ = -26         /* end of the list; not an error */
+    ERR_UNAUTHORIZED = -26,  /* 401: the token is missing or wrong */
+    ERR_MEDIA_TYPE = -27,    /* 415: the body is not JSON */
+    ERR_LIMIT_ = -28         /* end of the list; not an error */
 };
 
 struct err {
