@@ -32,9 +32,10 @@ void events_publish(struct events *ev, enum event_kind k, const char *members);
 void events_progress_changed(struct events *ev);
 uint64_t events_last_seq(const struct events *ev);
 
-/* A listener gets each event as one JSON text without newline (borrowed). It must not publish from inside. */
+/* A listener gets each event as one JSON text without newline (borrowed). It must not publish from inside, but may unlisten itself. */
 struct events_listener;
-/* since: 0 for now on; otherwise replays what came after it, or a gap first. The first call is always hello. Calls come from inside events_listen and from then on. */
+/* since: 0 for now on; otherwise replays what came after it, or a gap first. The first call is always hello. Calls come from inside
+ * events_listen (during which it cannot unlisten) and from then on. Never NULL. */
 struct events_listener *events_listen(struct events *ev, uint64_t since, void (*on_event)(void *arg, enum event_kind k, uint64_t seq, struct slice json), void *arg);
 void events_unlisten(struct events_listener *l);
 int events_listeners(const struct events *ev);

@@ -1,0 +1,685 @@
+/* songbookd: the daemon's main(). Options, start order, run, shutdown order, exit code.
+ *
+ * One loop thread runs everything; SQLite and directory walks run on libuv's pool. At start every
+ * error is fatal and says what to do; at run time an error costs one request or one song.
+ */
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "build_config.h"
+#include "daemon/args.h"
+#include "store/state.h"
+#include "work/event_log.h"
+
+#define EXIT_CONFIG 78
+#define EXIT_TEMPORARY 75
+#define EXIT_DONE_WITH_FAILURES 3
+#define SHUTDOWN_GRACE_MS 500     /* for requests being answered */
+#define SHUTDOWN_LIMIT_MS 1700    /* then whatever still hangs on the pool is left behind */
+
+extern char **environ;
+
+struct daemon {
+    uv_loop_t loop;
+    struct args args;
+    struct config *config;
+    char *database, *keys_path, *token, *user_agent;
+    const char **folders;
+    struct dbq *q;
+    struct events *events;
+    struct event_log *event_log;
+    struct http_client *http;
+    struct enrich *enrich;
+    struct scan *scan;
+    struct loop_stats *stats;
+    struct api *api;
+    struct http_server *server;
+    uv_signal_t on_term, on_int, on_hup;
+    uv_timer_t once_timer, summary_timer, limit_timer;
+    int64_t start_count;
+    int64_t failed_before;         /* total_failed at start, for the exit code of --once */
+    bool scan_settled, closing, db_closed;
+    uint64_t last_activity;        /* monotonic ms of the last listing of a song, for --wait */
+    bool waiting;                  /* start-up waits for an asynchronous step */
+    int waited_rc;
+    struct err waited_err;
+    int exit_code;
+};
+
+/* --- small steps of the start ------------------------------------------------------------ */
+
+static int exit_code_of(int rc)
+{
+    switch (rc) {
+    case ERR_USAGE:
+        return 2;
+    case ERR_CONFIG:
+    case ERR_DATABASE:
+        return EXIT_CONFIG;
+    default:
+        return 1;
+    }
+}
+
+static void complain(const char *line, void *arg)
+{
+    (void)arg;
+    fprintf(stderr, "songbookd: %s\n", line);
+}
+
+static int fail(const struct err *e)
+{
+    complain(err_text(e), NULL);
+    return exit_code_of(e->code);
+}
+
+/* The start is a straight line: it waits here for what the pool does. */
+static int wait_for(struct daemon *d)
+{
+    d->waiting = true;
+    while (d->waiting)
+        uv_run(&d->loop, UV_RUN_ONCE);
+    return d->waited_rc;
+}
+
+static void wait_over(struct daemon *d, int rc, const struct err *e)
+{
+    d->waiting = false;
+    d->waited_rc = rc;
+    if (rc && e)
+        d->waited_err = *e;
+    else if (rc)
+        err_set(&d->waited_err, rc, "%s", err_sentence(rc));
+}
+
+static int read_configuration(struct daemon *d, struct err *e)
+{
+    char *place = d->args.config_path ? mem_strdup(d->args.config_path) : default_config_path();
+    int rc = place ? config_read_file(d->config, place, complain, NULL) : 0;
+
+    if (rc == ERR_NOT_FOUND)
+        rc = err_set(e, ERR_CONFIG, "cannot read the configuration '%s'; check the path and its permissions", place);
+    else if (rc)
+        rc = err_set(e, ERR_CONFIG, "the configuration '%s' has errors; nothing was started", place);
+    free(place);
+    if (rc)
+        return rc;
+    if (config_read_environment(d->config, environ, complain, NULL))
+        return err_set(e, ERR_CONFIG, "the environment has errors; nothing was started");
+    return config_check(d->config, e);
+}
+
+static void set_log_level(const struct config *c)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(config_text(c, OPT_LOG_LEVEL), names[i]) == 0)
+            log_set_level((enum log_level)i);
+}
+
+static int read_token(struct daemon *d, struct err *e)
+{
+    const char *path = config_text(d->config, OPT_SERVER_TOKEN_FILE);
+    char line[256];
+    struct stat st;
+    struct slice s;
+    FILE *f;
+
+    if (!path[0])
+        return 0;
+    f = fopen(path, "re");
+    if (!f || fstat(fileno(f), &st) || !fgets(line, sizeof line, f)) {
+        if (f)
+            fclose(f);
+        return err_set(e, ERR_CONFIG, "cannot read a token from '%s'; put one line of at least 16 characters into it", path);
+    }
+    fclose(f);
+    s = slice_trim(slice_of(line));
+    if (st.st_mode & 077)
+        return err_set(e, ERR_CONFIG, "others can read the token file '%s'; use chmod 600", path);
+    if (s.n < 16)
+        return err_set(e, ERR_CONFIG, "the token in '%s' is too short; use at least 16 characters", path);
+    d->token = mem_strndup(s.p, s.n);
+    return 0;
+}
+
+/* The folders to scan; PiKaraoke's own where none is named. */
+static void choose_folders(struct daemon *d)
+{
+    size_t n = config_count(d->config, OPT_LIBRARY_FOLDERS);
+    const char *home = getenv("HOME");
+
+    if (n == 0 && home && !d->args.once) {
+        char *usual = mem_printf("%s/pikaraoke-songs", home);
+        if (config_add(d->config, ORIGIN_DEFAULT, "library.folders", usual, NULL) == 0)
+            n = config_count(d->config, OPT_LIBRARY_FOLDERS);
+        log_info("main", "no song folder is named; using PiKaraoke's usual one folder='%s'", usual);
+        free(usual);
+    }
+    d->folders = mem_zalloc((n + 1) * sizeof *d->folders);
+    for (size_t i = 0; i < n; i++)
+        d->folders[i] = config_at(d->config, OPT_LIBRARY_FOLDERS, i);
+}
+
+static int check_once_folders(struct daemon *d, struct err *e)
+{
+    struct stat st;
+
+    if (!d->folders[0])
+        return err_set(e, ERR_USAGE, "--once needs a song folder; name one on the command line or in [library] folders=");
+    for (size_t i = 0; d->folders[i]; i++)
+        if (stat(d->folders[i], &st) || !S_ISDIR(st.st_mode))
+            return err_set(e, ERR_CONFIG, "there is no folder '%s'; --once does not wait for one", d->folders[i]);
+    return 0;
+}
+
+static void make_user_agent(struct daemon *d)
+{
+    const char *contact = config_text(d->config, OPT_MUSICBRAINZ_CONTACT);
+
+    d->user_agent = mem_printf("songbookd/%s ( %s%s%s )", SONGBOOKD_VERSION, SONGBOOKD_HOME, contact[0] ? " ; " : "", contact);
+}
+
+/* --- the database --------------------------------------------------------------------------- */
+
+static void on_opened(void *arg, int rc, const struct err *e)
+{
+    wait_over(arg, rc, e);
+}
+
+struct load {
+    struct dbq_op op;
+    struct daemon *d;
+    struct list settings;
+};
+
+struct loaded_setting {
+    struct list link;
+    char *key, *value;
+};
+
+static void keep_setting(const char *key, const char *value, void *arg)
+{
+    struct loaded_setting *s = mem_zalloc(sizeof *s);
+
+    s->key = mem_strdup(key);
+    s->value = mem_strdup(value);
+    list_add(arg, &s->link);
+}
+
+static int run_load(struct db *db, struct dbq_op *op)
+{
+    struct load *l = container_of(op, struct load, op);
+    int rc = state_count_start(db, &l->d->start_count, &op->err);
+
+    return rc ? rc : settings_each(db, keep_setting, &l->settings, &op->err);
+}
+
+static void load_done(struct dbq_op *op, int rc)
+{
+    struct load *l = container_of(op, struct load, op);
+
+    wait_over(l->d, rc, &op->err);
+}
+
+/* A stored setting that this version refuses must not keep the service from starting. */
+static void apply_settings(struct daemon *d, struct list *settings)
+{
+    list_each_safe(pos, tmp, settings) {
+        struct loaded_setting *s = container_of(pos, struct loaded_setting, link);
+        struct err e = {0};
+        if (config_set(d->config, ORIGIN_SETTING, s->key, s->value, &e))
+            log_warn("main", "a stored setting is ignored: %s", err_text(&e));
+        free(s->key);
+        free(s->value);
+        free(s);
+    }
+}
+
+static int open_database(struct daemon *d, struct err *e)
+{
+    struct load load = {.op = {.run = run_load, .done = load_done}, .d = d};
+    const char *path = config_text(d->config, OPT_DATABASE_PATH);
+    const char *slash;
+    int rc;
+
+    d->database = path[0] ? mem_strdup(path) : default_database_path();
+    slash = strrchr(d->database, '/');
+    d->keys_path = mem_printf("%.*s/songbookd.keys", slash ? (int)(slash - d->database) : 1, slash ? d->database : ".");
+    d->q = dbq_open(&d->loop, d->database, on_opened, d);
+    rc = wait_for(d);
+    if (rc == 0) {
+        list_init(&load.settings);
+        dbq_write(d->q, &load.op);
+        rc = wait_for(d);
+        apply_settings(d, &load.settings);
+    }
+    if (rc) {
+        *e = d->waited_err;
+        return rc;
+    }
+    d->failed_before = dbq_counts(d->q)->total_failed;
+    return keys_file_read(d->config, d->keys_path, e);
+}
+
+/* --- telling --------------------------------------------------------------------------------- */
+
+static void log_summary(struct daemon *d, const char *what)
+{
+    const struct counts *c = dbq_counts(d->q);
+
+    log_info("main", "%s: %lld songs, %lld enriched, %lld by hand, %lld not found or given up, %lld waiting", what,
+             (long long)c->total, (long long)c->by_status[SONG_ENRICHED], (long long)c->by_status[SONG_MANUAL],
+             (long long)c->by_status[SONG_FAILED], (long long)c->queued);
+}
+
+static void on_summary(uv_timer_t *t)
+{
+    log_summary(t->data, "working");
+}
+
+/* One line a minute while there is work (every 5 s for a person at a terminal); no timer at rest. */
+static void want_summary(struct daemon *d)
+{
+    bool working = dbq_counts(d->q)->queued > 0 && enrich_mode(d->enrich) == WORKER_RUNNING;
+
+    if (working && !d->closing && !uv_is_active((uv_handle_t *)&d->summary_timer))
+        uv_timer_start(&d->summary_timer, on_summary, isatty(STDERR_FILENO) ? 5000 : 60000, 0);
+}
+
+static void on_committed(void *arg)
+{
+    struct daemon *d = arg;
+
+    events_progress_changed(d->events);
+    if (d->enrich)
+        want_summary(d);
+}
+
+static void write_progress(void *arg, struct json_out *o)
+{
+    struct daemon *d = arg;
+
+    if (d->api)
+        api_progress_members(d->api, o);
+}
+
+/* --- shutdown: each step starts the next ------------------------------------------------------ */
+
+static void close_own(uv_handle_t *h)
+{
+    if (!uv_is_closing(h))
+        uv_close(h, NULL);
+}
+
+static void shutdown_last(void *arg)
+{
+    struct daemon *d = arg;
+
+    d->db_closed = true;
+    if (d->api)
+        api_free(d->api);
+    if (d->events)
+        events_free(d->events);
+    if (d->stats)
+        loop_stats_free(d->stats);
+    close_own((uv_handle_t *)&d->on_term);
+    close_own((uv_handle_t *)&d->on_int);
+    close_own((uv_handle_t *)&d->on_hup);
+    close_own((uv_handle_t *)&d->once_timer);
+    close_own((uv_handle_t *)&d->summary_timer);
+    /* the limit alone must not keep the loop alive, but must fire while a lookup does */
+    uv_unref((uv_handle_t *)&d->limit_timer);
+}
+
+static void shutdown_database(void *arg)
+{
+    struct daemon *d = arg;
+
+    dbq_close(d->q, shutdown_last, d);
+}
+
+static void shutdown_event_log(void *arg)
+{
+    struct daemon *d = arg;
+
+    if (d->event_log)
+        event_log_close(d->event_log, shutdown_database, d);
+    else
+        shutdown_database(d);
+}
+
+static void shutdown_client(void *arg)
+{
+    struct daemon *d = arg;
+
+    http_client_close(d->http, shutdown_event_log, d);
+}
+
+static void shutdown_worker(void *arg)
+{
+    struct daemon *d = arg;
+
+    enrich_close(d->enrich, shutdown_client, d);
+}
+
+static void shutdown_scan(void *arg)
+{
+    struct daemon *d = arg;
+
+    scan_close(d->scan, shutdown_worker, d);
+}
+
+/* A name lookup or a read on a dead disk cannot be cancelled, and exit() would wait for it: once the database is
+ * closed, or the time is over in any case, leave without. Everything acknowledged is stored by then. */
+static void on_limit(uv_timer_t *t)
+{
+    struct daemon *d = t->data;
+
+    if (!d->db_closed)
+        log_warn("main", "something does not end in time; leaving without it");
+    _exit(d->exit_code);
+}
+
+static void shut_down(struct daemon *d, int code)
+{
+    if (d->closing)
+        return;
+    d->closing = true;
+    d->exit_code = code;
+    uv_update_time(&d->loop);
+    uv_timer_start(&d->limit_timer, on_limit, SHUTDOWN_LIMIT_MS, 0);
+    events_publish(d->events, EVENT_SHUTDOWN, "");
+    if (d->server)
+        http_server_close(d->server, SHUTDOWN_GRACE_MS, shutdown_scan, d);
+    else
+        shutdown_scan(d);
+}
+
+static void on_stop_signal(uv_signal_t *h, int signum)
+{
+    struct daemon *d = h->data;
+
+    if (d->closing)
+        _exit(128 + signum);   /* asked twice: at once */
+    log_info("main", "stopping on signal %d", signum);
+    shut_down(d, 0);
+}
+
+static void on_hup(uv_signal_t *h, int signum)
+{
+    struct daemon *d = h->data;
+
+    (void)signum;
+    if (d->event_log)
+        event_log_reopen(d->event_log);
+}
+
+/* --- --once ------------------------------------------------------------------------------------ */
+
+static void look_whether_done(struct daemon *d)
+{
+    const struct counts *c = dbq_counts(d->q);
+
+    if (!d->args.once || d->closing || !d->scan_settled || !enrich_is_idle(d->enrich) || c->queued)
+        return;
+    log_summary(d, "done");
+    shut_down(d, c->total_failed > d->failed_before ? EXIT_DONE_WITH_FAILURES : 0);
+}
+
+static void on_once_timer(uv_timer_t *t)
+{
+    struct daemon *d = t->data;
+    uint64_t now = clock_mono(&clock_system), last = enrich_last_advance(d->enrich);
+    struct scan_status s;
+
+    look_whether_done(d);
+    scan_status(d->scan, &s);
+    if (s.running || !d->scan_settled)
+        d->last_activity = now;
+    if (d->last_activity > last)
+        last = d->last_activity;
+    if (d->closing || now - last < d->args.wait_s * 1000)
+        return;
+    log_summary(d, "stuck");
+    log_warn("main", "nothing could advance for %llu s; the queue is kept for the next run", (unsigned long long)d->args.wait_s);
+    shut_down(d, EXIT_TEMPORARY);
+}
+
+static void on_worker_idle(void *arg)
+{
+    look_whether_done(arg);
+}
+
+static void on_scan_changed(void *arg)
+{
+    struct daemon *d = arg;
+
+    d->last_activity = clock_mono(&clock_system);
+    enrich_wake(d->enrich);
+}
+
+static void on_scan_settled(void *arg)
+{
+    struct daemon *d = arg;
+    bool first = !d->scan_settled;
+
+    d->scan_settled = true;
+    if (first)
+        log_summary(d, "library read");
+    look_whether_done(d);
+}
+
+/* --- start ------------------------------------------------------------------------------------- */
+
+static void own_handles(struct daemon *d)
+{
+    uv_signal_init(&d->loop, &d->on_term);
+    uv_signal_init(&d->loop, &d->on_int);
+    uv_signal_init(&d->loop, &d->on_hup);
+    uv_timer_init(&d->loop, &d->once_timer);
+    uv_timer_init(&d->loop, &d->summary_timer);
+    uv_timer_init(&d->loop, &d->limit_timer);
+    d->on_term.data = d->on_int.data = d->on_hup.data = d;
+    d->once_timer.data = d->summary_timer.data = d->limit_timer.data = d;
+    uv_unref((uv_handle_t *)&d->summary_timer);
+    uv_signal_start(&d->on_term, on_stop_signal, SIGTERM);
+    uv_signal_start(&d->on_int, on_stop_signal, SIGINT);
+    uv_signal_start(&d->on_hup, on_hup, SIGHUP);
+}
+
+static void on_ready(void *arg, int rc)
+{
+    wait_over(arg, rc, NULL);
+}
+
+static void on_command(void *arg, int rc, bool changed, enum worker_mode mode)
+{
+    (void)changed;
+    (void)mode;
+    wait_over(arg, rc, NULL);
+}
+
+static int start_work(struct daemon *d, struct err *e)
+{
+    const char *events_file = config_text(d->config, OPT_EVENTS_FILE);
+    struct enrich_deps deps = {&d->loop,  &clock_system, d->q,           d->http,        d->events,
+                               d->config, d->user_agent, on_worker_idle, d};
+    struct scan_options scan = {
+        .folders = d->folders,
+        .watch = config_bool(d->config, OPT_LIBRARY_WATCH) && !d->args.once,
+        .rescan_ms = d->args.once ? 0 : (uint64_t)config_number(d->config, OPT_LIBRARY_RESCAN_MINUTES) * 60000,
+        .changed = on_scan_changed,
+        .settled = on_scan_settled,
+        .arg = d,
+    };
+    int rc;
+
+    d->enrich = enrich_new(&deps, on_ready, d);
+    rc = wait_for(d);
+    if (rc == 0 && d->args.once && enrich_mode(d->enrich) != WORKER_RUNNING) {
+        enrich_command(d->enrich, WORKER_CMD_START, on_command, d);
+        if (wait_for(d) == ERR_UNAVAILABLE)
+            log_warn("main", "no provider is usable: names are read, nothing can be asked");
+    }
+    d->scan = scan_new(&d->loop, &clock_system, d->q, d->events, &scan);
+    if (rc == 0 && events_file[0])
+        return event_log_new(&d->loop, d->events, events_file, &d->event_log, e);
+    return rc ? err_set(e, rc, "the worker's state cannot be read from '%s'", d->database) : 0;
+}
+
+static int listen_all(struct daemon *d, struct err *e)
+{
+    const char *socket_path = config_text(d->config, OPT_SERVER_SOCKET);
+    char *usual = socket_path[0] ? NULL : default_socket_path();
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < config_count(d->config, OPT_SERVER_LISTEN); i++)
+        if (strcmp(config_at(d->config, OPT_SERVER_LISTEN, i), "none") != 0)
+            rc = http_server_listen_tcp(d->server, config_at(d->config, OPT_SERVER_LISTEN, i), e);
+    if (rc == 0 && strcmp(socket_path, "none") != 0)
+        rc = http_server_listen_unix(d->server, usual ? usual : socket_path, 0660, e);
+    free(usual);
+    for (int i = 0; rc == 0 && http_server_address(d->server, i); i++) {
+        const char *a = http_server_address(d->server, i);
+        log_info("main", "listening address=%s%s", strncmp(a, "unix:", 5) == 0 ? "" : "http://", a);
+    }
+    return rc;
+}
+
+static int start_api(struct daemon *d, struct err *e)
+{
+    struct api_deps deps = {
+        .loop = &d->loop,
+        .clock = &clock_system,
+        .q = d->q,
+        .events = d->events,
+        .scan = d->scan,
+        .enrich = d->enrich,
+        .config = d->config,
+        .loop_stats = d->stats,
+        .keys_path = d->keys_path,
+        .version = SONGBOOKD_VERSION,
+        .token = d->token,
+    };
+    struct http_server_options options = {.server_name = "songbookd/" SONGBOOKD_VERSION};
+    int rc;
+
+    d->api = api_new(&deps);
+    api_server_options(d->api, &options);
+    rc = http_server_new(&d->loop, &options, &d->server);
+    return rc ? err_set(e, rc, "the server cannot be made") : listen_all(d, e);
+}
+
+static int start(struct daemon *d, struct err *e)
+{
+    int rc = read_token(d, e);
+
+    choose_folders(d);
+    if (rc == 0 && d->args.once)
+        rc = check_once_folders(d, e);
+    if (rc == 0)
+        rc = open_database(d, e);
+    if (rc)
+        return rc;
+    make_user_agent(d);
+    d->stats = loop_stats_new(&d->loop);
+    d->events = events_new(&d->loop, &clock_system, d->start_count, write_progress, d);
+    dbq_on_commit(d->q, on_committed, d);
+    rc = http_client_new(&d->loop, &d->http, e);
+    if (rc == 0)
+        rc = start_work(d, e);
+    if (rc == 0)
+        rc = start_api(d, e);
+    return rc;
+}
+
+static void on_abandoned(void *arg)
+{
+    wait_over(arg, 0, NULL);
+}
+
+/* What a failed start leaves open is the kernel's to close, except the database, which is closed in order. */
+static int abandon_start(struct daemon *d, const struct err *e)
+{
+    int code = fail(e);
+
+    if (d->q) {
+        dbq_close(d->q, on_abandoned, d);
+        wait_for(d);
+    }
+    fflush(NULL);
+    _exit(code);
+}
+
+static int run(struct daemon *d)
+{
+    log_info("main", "songbookd %s database='%s'", SONGBOOKD_VERSION, d->database);
+    d->last_activity = clock_mono(&clock_system);
+    if (d->args.once)
+        uv_timer_start(&d->once_timer, on_once_timer, 200, 200);
+    scan_start(d->scan, false);
+    want_summary(d);
+    uv_run(&d->loop, UV_RUN_DEFAULT);
+    uv_close((uv_handle_t *)&d->limit_timer, NULL);
+    uv_run(&d->loop, UV_RUN_DEFAULT);
+    if (uv_loop_close(&d->loop))
+        log_warn("main", "handles were left open at the end");
+    log_info("main", "stopped");
+    return d->exit_code;
+}
+
+static void release(struct daemon *d)
+{
+    config_free(d->config);
+    free(d->database);
+    free(d->keys_path);
+    free(d->token);
+    free(d->user_agent);
+    free(d->folders);
+}
+
+int main(int argc, char **argv)
+{
+    static struct daemon d;
+    struct err e = {0};
+    int rc;
+
+    signal(SIGPIPE, SIG_IGN);
+    umask(027);
+    mallopt(M_ARENA_MAX, 1);   /* pool threads would each keep an arena: 7 MB more at 10,000 songs */
+    d.config = config_new();
+    rc = args_read(argc, argv, &d.args, d.config, &e);
+    if (rc == 0 && d.args.help)
+        args_print_help();
+    else if (rc == 0 && d.args.version)
+        printf("songbookd %s\n", SONGBOOKD_VERSION);
+    if (rc == 0 && (d.args.help || d.args.version))
+        return 0;
+    if (rc == 0)
+        rc = read_configuration(&d, &e);
+    if (rc)
+        return fail(&e);
+    if (d.args.check_config) {
+        puts("the configuration is good");
+        return 0;
+    }
+    set_log_level(d.config);
+    uv_loop_init(&d.loop);
+    own_handles(&d);
+    rc = start(&d, &e);
+    if (rc)
+        return abandon_start(&d, &e);
+    rc = run(&d);
+    release(&d);
+    return rc;
+}

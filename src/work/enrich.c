@@ -1,0 +1,681 @@
+/* The worker: its commands and persisted wish, what it tells, and its end; see enrich.h.
+ *
+ * The work itself is done by lanes (lane.c) and jobs (job.c). Loop thread only.
+ */
+#include "work/enrich_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "song/song_json.h"
+
+#define RECHECK_AFTER_MS (28LL * 24 * 3600 * 1000)   /* "not found" is believed for four weeks */
+#define RECHECK_EVERY_MS (24ULL * 3600 * 1000)
+#define ASK_PATIENCE_MS 20000
+
+const char *worker_mode_name(enum worker_mode m)
+{
+    static const char *const names[] = {"stopped", "paused", "running"};
+
+    return names[m];
+}
+
+enum worker_mode enrich_mode(const struct enrich *w)
+{
+    if (!w->wish.running)
+        return WORKER_STOPPED;
+    return w->wish.paused ? WORKER_PAUSED : WORKER_RUNNING;
+}
+
+bool enrich_is_running(const struct enrich *w)
+{
+    return enrich_mode(w) == WORKER_RUNNING;
+}
+
+unsigned enrich_usable(const struct enrich *w)
+{
+    unsigned mask = 0;
+
+    for (int i = 0; i < PROVIDER_COUNT; i++)
+        if (lane_is_usable(&w->lanes[i]))
+            mask |= 1u << i;
+    return mask;
+}
+
+/* --- lifetime ------------------------------------------------------------------------------ */
+
+void enrich_release(struct enrich *w)
+{
+    void (*closed)(void *) = w->closed;
+    void *arg = w->closed_arg;
+
+    if (--w->open || !w->closing)
+        return;
+    free(w);
+    closed(arg);
+}
+
+void enrich_job_ended(struct enrich *w)
+{
+    if (w->d.idle && !w->closing)
+        w->d.idle(w->d.arg);
+    enrich_release(w);
+}
+
+struct start_data {
+    struct dbq_op op;
+    struct enrich *w;
+    struct worker_state wish;
+    struct provider_state providers[PROVIDER_COUNT];
+    int64_t recovered, rechecked, now_ms;
+    bool autostart;
+};
+
+static int run_start(struct db *db, struct dbq_op *op)
+{
+    struct start_data *s = container_of(op, struct start_data, op);
+    int rc = state_worker_get(db, &s->wish, &op->err);
+
+    if (rc == 0 && !s->wish.known) {
+        /* autostart counts at the very first start only; from then on the owner's wish does */
+        s->wish = (struct worker_state){true, s->autostart, false, s->autostart ? s->now_ms : 0};
+        rc = state_worker_set(db, &s->wish, true, &op->err);
+    }
+    for (int i = 0; rc == 0 && i < PROVIDER_COUNT; i++)
+        rc = state_provider_get(db, (enum provider_id)i, &s->providers[i], &op->err);
+    if (rc == 0)
+        rc = queue_recover(db, s->now_ms, &s->recovered, &op->err);
+    if (rc == 0)
+        rc = queue_recheck(db, s->now_ms - RECHECK_AFTER_MS, s->now_ms, &s->rechecked, &op->err);
+    return rc;
+}
+
+/* Persisted wall times may come from a clock that was wrong: they hold a lane back for a bounded time only. */
+static uint64_t bounded_rest(int64_t until_ms, int64_t now, uint64_t most)
+{
+    if (until_ms <= now)
+        return 0;
+    return (uint64_t)(until_ms - now) < most ? (uint64_t)(until_ms - now) : most;
+}
+
+static void restore_lane(struct lane *l, const struct provider_state *kept)
+{
+    int64_t wall = clock_wall(l->w->d.clock);
+    uint64_t now = clock_mono(l->w->d.clock), rest;
+
+    l->kept = *kept;
+    l->slow_until = now + bounded_rest(kept->slow_until_ms, wall, 5 * 60 * 1000);
+    lane_configure(l);
+    rate_limit_restore(l->limit, kept->last_start_ms);
+    rest = bounded_rest(kept->refused_until_ms, wall, 3600 * 1000);
+    if (rest) {
+        l->resume_at = now + rest;
+        rate_limit_hold(l->limit, rest);
+    }
+}
+
+static void start_done(struct dbq_op *op, int rc)
+{
+    struct start_data *s = container_of(op, struct start_data, op);
+    struct enrich *w = s->w;
+
+    if (rc == 0) {
+        w->wish = s->wish;
+        for (int i = 0; i < PROVIDER_COUNT; i++)
+            if (w->lanes[i].p)
+                restore_lane(&w->lanes[i], &s->providers[i]);
+        if (s->recovered)
+            log_info("enrich", "%lld songs were being asked for when the last run ended; they are asked again",
+                     (long long)s->recovered);
+        w->ready = true;
+    } else {
+        log_error("enrich", "cannot read the worker's state: %s", err_text(&op->err));
+    }
+    free(s);
+    w->ready_cb(w->ready_arg, rc);
+    if (rc == 0 && !w->closing) {
+        enrich_settle(w);
+        enrich_wake(w);
+    }
+    enrich_release(w);
+}
+
+struct recheck_data {
+    struct dbq_op op;
+    struct enrich *w;
+    int64_t n, now_ms;
+};
+
+static int run_recheck(struct db *db, struct dbq_op *op)
+{
+    struct recheck_data *r = container_of(op, struct recheck_data, op);
+
+    return queue_recheck(db, r->now_ms - RECHECK_AFTER_MS, r->now_ms, &r->n, &op->err);
+}
+
+static void recheck_done(struct dbq_op *op, int rc)
+{
+    struct recheck_data *r = container_of(op, struct recheck_data, op);
+    struct enrich *w = r->w;
+
+    if (rc)
+        log_warn("enrich", "cannot queue old misses again: %s", err_text(&op->err));
+    else if (r->n)
+        log_info("enrich", "%lld songs not found weeks ago are asked for again", (long long)r->n);
+    free(r);
+    if (!w->closing)
+        enrich_wake(w);
+    enrich_release(w);
+}
+
+static void on_recheck(uv_timer_t *t)
+{
+    struct enrich *w = t->data;
+    struct recheck_data *r = mem_zalloc(sizeof *r);
+
+    r->w = w;
+    r->now_ms = clock_wall(w->d.clock);
+    r->op = (struct dbq_op){.run = run_recheck, .done = recheck_done};
+    w->open++;
+    dbq_write(w->d.q, &r->op);
+}
+
+struct enrich *enrich_new(const struct enrich_deps *d, void (*ready)(void *arg, int rc), void *arg)
+{
+    struct enrich *w = mem_zalloc(sizeof *w);
+    struct start_data *s = mem_zalloc(sizeof *s);
+
+    w->d = *d;
+    w->open = 1;
+    list_init(&w->jobs);
+    list_init(&w->asks);
+    w->last_advance = clock_mono(d->clock);
+    for (int i = 0; i < PROVIDER_COUNT; i++)
+        if (provider_get((enum provider_id)i))
+            lane_init(&w->lanes[i], w, provider_get((enum provider_id)i));
+    uv_timer_init(d->loop, &w->recheck_timer);
+    w->recheck_timer.data = w;
+    uv_timer_start(&w->recheck_timer, on_recheck, RECHECK_EVERY_MS, RECHECK_EVERY_MS);
+    w->ready_cb = ready;
+    w->ready_arg = arg;
+    s->w = w;
+    s->now_ms = clock_wall(d->clock);
+    s->autostart = config_bool(d->config, OPT_ENRICHMENT_AUTOSTART);
+    s->op = (struct dbq_op){.run = run_start, .done = start_done};
+    w->open++;
+    dbq_write(d->q, &s->op);
+    return w;
+}
+
+static void on_recheck_closed(uv_handle_t *h)
+{
+    enrich_release(h->data);
+}
+
+static void ask_finish(struct ask *a, int rc);
+
+void enrich_close(struct enrich *w, void (*closed)(void *arg), void *arg)
+{
+    w->closing = true;
+    w->closed = closed;
+    w->closed_arg = arg;
+    list_each_safe(pos, tmp, &w->jobs)
+        job_cancel(container_of(pos, struct job, link));
+    list_each_safe(pos2, tmp2, &w->asks)
+        ask_finish(container_of(pos2, struct ask, link), ERR_CANCELED);
+    for (int i = 0; i < PROVIDER_COUNT; i++)
+        if (w->lanes[i].p)
+            lane_close(&w->lanes[i]);
+    uv_close((uv_handle_t *)&w->recheck_timer, on_recheck_closed);
+}
+
+/* --- waking --------------------------------------------------------------------------------- */
+
+void enrich_wake(struct enrich *w)
+{
+    for (int i = 0; i < PROVIDER_COUNT; i++) {
+        w->lanes[i].dry = false;
+        if (w->lanes[i].p)
+            lane_fill(&w->lanes[i]);
+    }
+}
+
+bool enrich_is_idle(const struct enrich *w)
+{
+    if (!list_is_empty(&w->jobs) || w->settling || !w->ready)
+        return false;
+    for (int i = 0; i < PROVIDER_COUNT; i++)
+        if (w->lanes[i].peeking)
+            return false;
+    return true;
+}
+
+uint64_t enrich_last_advance(const struct enrich *w)
+{
+    return w->last_advance;
+}
+
+static void count_done(struct enrich *w)
+{
+    uint64_t second = clock_mono(w->d.clock) / 1000;
+
+    for (uint64_t s = w->done_second + 1; s <= second && s <= w->done_second + RATE_SECONDS; s++)
+        w->done_in[s % RATE_SECONDS] = 0;
+    w->done_second = second;
+    w->done_in[second % RATE_SECONDS]++;
+}
+
+void enrich_advanced(struct enrich *w, bool left_queue)
+{
+    w->last_advance = clock_mono(w->d.clock);
+    if (left_queue)
+        count_done(w);
+    events_progress_changed(w->d.events);
+    if (!w->closing)
+        enrich_wake(w);
+}
+
+static void publish_song(struct enrich *w, const struct song *s, const char *source)
+{
+    struct buf b;
+    struct json_out o;
+
+    buf_init(&b, 0);
+    json_out_init(&o, &b);
+    json_put_str(&o, "by", source);
+    song_json(s, &o, "song");
+    events_publish(w->d.events, EVENT_SONG, buf_cstr(&b));
+    buf_deinit(&b);
+}
+
+void enrich_song_stored(struct enrich *w, const struct outcome_result *r, const char *source)
+{
+    if (r->changed)
+        publish_song(w, &r->song, source);
+    if (!r->left_queue)
+        return;
+    list_each_safe(pos, tmp, &w->asks) {
+        struct ask *a = container_of(pos, struct ask, link);
+        if (a->song_id == r->song.id)
+            ask_finish(a, 0);
+    }
+}
+
+/* --- songs whose last provider fell away ------------------------------------------------------- */
+
+struct settle_data {
+    struct dbq_op op;
+    struct enrich *w;
+    unsigned usable;
+    int64_t now_ms, n;
+};
+
+static int run_settle(struct db *db, struct dbq_op *op)
+{
+    struct settle_data *s = container_of(op, struct settle_data, op);
+
+    return queue_settle(db, s->usable, s->now_ms, &s->n, &op->err);
+}
+
+static void settle_done(struct dbq_op *op, int rc)
+{
+    struct settle_data *s = container_of(op, struct settle_data, op);
+    struct enrich *w = s->w;
+
+    w->settling = false;
+    if (rc)
+        log_warn("enrich", "cannot settle songs: %s", err_text(&op->err));
+    else if (s->n) {
+        log_info("enrich", "%lld songs are done: no provider is left to ask", (long long)s->n);
+        events_progress_changed(w->d.events);
+    }
+    free(s);
+    if (w->settle_again && !w->closing)
+        enrich_settle(w);
+    enrich_job_ended(w);
+}
+
+void enrich_settle(struct enrich *w)
+{
+    struct settle_data *s;
+    unsigned usable = enrich_usable(w);
+
+    w->settle_again = w->settling;
+    if (w->settling || usable == 0 || w->closing)
+        return;
+    s = mem_zalloc(sizeof *s);
+    s->w = w;
+    s->usable = usable;
+    s->now_ms = clock_wall(w->d.clock);
+    s->op = (struct dbq_op){.run = run_settle, .done = settle_done};
+    w->settling = true;
+    w->open++;
+    dbq_write(w->d.q, &s->op);
+}
+
+void enrich_reconfigure(struct enrich *w)
+{
+    for (int i = 0; i < PROVIDER_COUNT; i++) {
+        struct lane *l = &w->lanes[i];
+        if (!l->p)
+            continue;
+        lane_configure(l);
+        if (!lane_is_usable(l))
+            lane_drop_armed(l);
+        lane_publish(l);
+    }
+    enrich_settle(w);
+    enrich_wake(w);
+}
+
+/* --- commands ------------------------------------------------------------------------------------ */
+
+struct command {
+    struct dbq_op op;
+    struct enrich *w;
+    struct worker_state wish;
+    bool reset_totals, changed;
+    int refused;                /* an ERR_ that needs no store */
+    worker_cb done;
+    void *arg;
+};
+
+static int run_command(struct db *db, struct dbq_op *op)
+{
+    struct command *c = container_of(op, struct command, op);
+
+    if (c->refused)
+        return c->refused;
+    return c->changed ? state_worker_set(db, &c->wish, c->reset_totals, &op->err) : 0;
+}
+
+static void publish_worker(struct enrich *w)
+{
+    char members[64];
+
+    snprintf(members, sizeof members, "\"state\":\"%s\"", worker_mode_name(enrich_mode(w)));
+    events_publish(w->d.events, EVENT_WORKER, members);
+    events_progress_changed(w->d.events);
+}
+
+static void command_done(struct dbq_op *op, int rc)
+{
+    struct command *c = container_of(op, struct command, op);
+    struct enrich *w = c->w;
+
+    if (rc == 0 && c->changed) {
+        log_info("enrich", "worker is %s", worker_mode_name(enrich_mode(w)));
+        publish_worker(w);
+        enrich_wake(w);
+    }
+    c->done(c->arg, rc, rc == 0 && c->changed, enrich_mode(w));
+    free(c);
+    enrich_job_ended(w);
+}
+
+static bool next_wish(const struct worker_state *now, enum worker_command cmd, struct worker_state *next)
+{
+    *next = *now;
+    next->known = true;
+    switch (cmd) {
+    case WORKER_CMD_START:
+        next->running = true;
+        next->paused = false;
+        return !now->running || now->paused;
+    case WORKER_CMD_PAUSE:
+        next->paused = true;
+        return now->running && !now->paused;
+    case WORKER_CMD_RESUME:
+        next->paused = false;
+        return now->running && now->paused;
+    case WORKER_CMD_STOP:
+        next->running = next->paused = false;
+        return now->running;
+    }
+    return false;
+}
+
+/* The wish counts at once, so that a pause stops requests now; it is told when it is stored. */
+void enrich_command(struct enrich *w, enum worker_command cmd, worker_cb done, void *arg)
+{
+    struct command *c = mem_zalloc(sizeof *c);
+
+    c->w = w;
+    c->done = done;
+    c->arg = arg;
+    c->op = (struct dbq_op){.run = run_command, .done = command_done, .flags = DBQ_URGENT};
+    if (cmd == WORKER_CMD_START && enrich_usable(w) == 0)
+        c->refused = ERR_UNAVAILABLE;
+    else
+        c->changed = next_wish(&w->wish, cmd, &c->wish);
+    if (c->changed) {
+        c->reset_totals = cmd == WORKER_CMD_START && !w->wish.running;
+        if (c->reset_totals)
+            c->wish.started_at_ms = clock_wall(w->d.clock);
+        w->wish = c->wish;
+        if (!enrich_is_running(w))
+            for (int i = 0; i < PROVIDER_COUNT; i++)
+                if (w->lanes[i].p)
+                    lane_drop_armed(&w->lanes[i]);
+    }
+    w->open++;
+    dbq_write(w->d.q, &c->op);
+}
+
+/* --- one song, now ---------------------------------------------------------------------------------- */
+
+static void on_ask_timer_closed(uv_handle_t *h)
+{
+    struct ask *a = h->data;
+    struct enrich *w = a->w;
+
+    a->done(a->arg, a->rc);
+    free(a);
+    enrich_release(w);
+}
+
+static void ask_finish(struct ask *a, int rc)
+{
+    if (a->finished)
+        return;
+    a->finished = true;
+    a->rc = rc;
+    list_del(&a->link);
+    if (!a->queued)
+        return;   /* ask_done closes it */
+    uv_close((uv_handle_t *)&a->timer, on_ask_timer_closed);
+}
+
+static void on_ask_timer(uv_timer_t *t)
+{
+    ask_finish(t->data, ERR_TIMEOUT);
+}
+
+static int run_ask(struct db *db, struct dbq_op *op)
+{
+    struct ask *a = container_of(op, struct ask, op);
+    struct queue_result r;
+    int rc = queue_add(db, &a->song_id, 1, 1000, true, clock_wall(a->w->d.clock), &r, &op->err);
+
+    return rc == 0 && r.unknown ? err_set(&op->err, ERR_NOT_FOUND, "there is no song %lld", (long long)a->song_id) : rc;
+}
+
+static void ask_done(struct dbq_op *op, int rc)
+{
+    struct ask *a = container_of(op, struct ask, op);
+
+    a->queued = true;
+    if (a->finished || rc) {
+        a->rc = a->finished ? a->rc : rc;
+        a->finished = true;
+        list_del(&a->link);
+        uv_close((uv_handle_t *)&a->timer, on_ask_timer_closed);
+        return;
+    }
+    uv_update_time(a->w->d.loop);
+    uv_timer_start(&a->timer, on_ask_timer, ASK_PATIENCE_MS, 0);
+    enrich_wake(a->w);
+}
+
+static int run_unavailable(struct db *db, struct dbq_op *op)
+{
+    (void)db;
+    (void)op;
+    return ERR_UNAVAILABLE;
+}
+
+void enrich_ask(struct enrich *w, int64_t song_id, void (*done)(void *arg, int rc), void *arg)
+{
+    struct ask *a = mem_zalloc(sizeof *a);
+
+    a->w = w;
+    a->song_id = song_id;
+    a->done = done;
+    a->arg = arg;
+    uv_timer_init(w->d.loop, &a->timer);
+    a->timer.data = a;
+    list_add(&w->asks, &a->link);
+    a->op = (struct dbq_op){.run = run_ask, .done = ask_done, .flags = DBQ_URGENT};
+    if (!enrich_is_running(w) || enrich_usable(w) == 0)
+        a->op.run = run_unavailable;
+    w->open++;
+    dbq_write(w->d.q, &a->op);
+}
+
+/* --- one test request ---------------------------------------------------------------------------------- */
+
+struct refusal {
+    uv_timer_t timer;
+    struct enrich *w;
+    int rc;
+    char kind[16], detail[160];
+    void (*done)(void *arg, int rc, const char *kind, const char *detail);
+    void *arg;
+};
+
+static void on_refusal_closed(uv_handle_t *h)
+{
+    struct refusal *r = container_of((uv_timer_t *)h, struct refusal, timer);
+    struct enrich *w = r->w;
+
+    r->done(r->arg, r->rc, r->kind, r->detail);
+    free(r);
+    enrich_release(w);
+}
+
+/* Answers later, as promised, although nothing is asked. */
+static void refuse_test(struct enrich *w, int rc, const char *kind, const char *detail,
+                        void (*done)(void *arg, int rc, const char *kind, const char *detail), void *arg)
+{
+    struct refusal *r = mem_zalloc(sizeof *r);
+
+    r->w = w;
+    r->rc = rc;
+    r->done = done;
+    r->arg = arg;
+    snprintf(r->kind, sizeof r->kind, "%s", kind);
+    snprintf(r->detail, sizeof r->detail, "%s", detail);
+    uv_timer_init(w->d.loop, &r->timer);
+    w->open++;
+    uv_close((uv_handle_t *)&r->timer, on_refusal_closed);
+}
+
+void enrich_test(struct enrich *w, int provider, void (*done)(void *arg, int rc, const char *kind, const char *detail), void *arg)
+{
+    struct lane *l = provider >= 0 && provider < PROVIDER_COUNT ? &w->lanes[provider] : NULL;
+
+    if (!l || !l->p)
+        refuse_test(w, ERR_NOT_FOUND, "not_found", "there is no such provider", done, arg);
+    else if (l->state == LANE_DISABLED || l->state == LANE_NEEDS_KEY)
+        refuse_test(w, 0, lane_word(l), l->state == LANE_DISABLED ? "it is switched off" : "it needs a key", done, arg);
+    else if (lane_is_blocked(l))
+        refuse_test(w, 0, "refused", "it asked us to wait; try again later", done, arg);
+    else
+        job_start(job_new_test(l, done, arg));
+}
+
+/* --- telling ---------------------------------------------------------------------------------------------- */
+
+static double rate_per_second(const struct enrich *w)
+{
+    uint64_t second = clock_mono(w->d.clock) / 1000, sum = 0;
+
+    for (uint64_t s = 0; s < RATE_SECONDS; s++)
+        if (w->done_second + RATE_SECONDS > second + s && second >= s && second - s <= w->done_second)
+            sum += w->done_in[(second - s) % RATE_SECONDS];
+    return (double)sum / RATE_SECONDS;
+}
+
+/* Songs a lane has yet to ask for, by the budget it has; the slowest lane decides. -1 when it cannot be said. */
+static double eta_seconds(const struct enrich *w)
+{
+    const struct counts *c = dbq_counts(w->d.q);
+    double longest = 0;
+
+    if (c->queued == 0)
+        return 0;
+    if (!enrich_is_running(w) || enrich_usable(w) == 0)
+        return -1;
+    for (int i = 0; i < PROVIDER_COUNT; i++) {
+        int64_t songs = 0;
+        double s;
+        if (!lane_is_usable(&w->lanes[i]))
+            continue;
+        for (unsigned mask = 0; mask < 1u << PROVIDER_COUNT; mask++)
+            if (!(mask & 1u << i))
+                songs += c->queued_asked[mask];
+        s = ((double)songs * rate_limit_interval(w->lanes[i].limit) + (double)lane_rest_ms(&w->lanes[i])) / 1000;
+        if (s > longest)
+            longest = s;
+    }
+    return longest;
+}
+
+static bool all_offline(const struct enrich *w)
+{
+    unsigned usable = enrich_usable(w);
+
+    for (int i = 0; i < PROVIDER_COUNT; i++)
+        if (usable & 1u << i && !w->lanes[i].offline)
+            return false;
+    return usable != 0;
+}
+
+void enrich_progress_json(const struct enrich *w, struct json_out *o)
+{
+    const struct counts *c = dbq_counts(w->d.q);
+    double eta = eta_seconds(w);
+    char stamp[32];
+
+    json_put_bool(o, "running", w->wish.running);
+    json_put_bool(o, "paused", w->wish.paused);
+    json_put_str(o, "state", worker_mode_name(enrich_mode(w)));
+    json_put_int(o, "total_processed", c->total_processed);
+    json_put_int(o, "total_enriched", c->total_enriched);
+    json_put_int(o, "total_failed", c->total_failed);
+    if (w->wish.started_at_ms)
+        clock_iso(w->wish.started_at_ms, stamp);
+    json_put_str(o, "started_at", w->wish.started_at_ms ? stamp : NULL);
+    json_put_num(o, "rate_per_second", rate_per_second(w), 2);
+    if (eta < 0)
+        json_put_null(o, "eta_seconds");
+    else
+        json_put_int(o, "eta_seconds", (int64_t)(eta + 0.999));
+    json_put_bool(o, "offline", all_offline(w));
+    json_open(o, "providers", '{');
+    for (int i = 0; i < PROVIDER_COUNT; i++)
+        if (w->lanes[i].p)
+            lane_json(&w->lanes[i], o, provider_name((enum provider_id)i));
+    json_close(o, '}');
+}
+
+void enrich_providers_json(const struct enrich *w, struct json_out *o)
+{
+    json_open(o, "providers", '[');
+    for (int i = 0; i < PROVIDER_COUNT; i++)
+        if (w->lanes[i].p)
+            lane_json(&w->lanes[i], o, NULL);
+    json_close(o, ']');
+}

@@ -1,0 +1,465 @@
+/* One question to one provider, from the attempt written before it to the outcome stored after it.
+ *
+ * The states and their allowed edges stand in `edges`; job_move is the only place that changes one.
+ * Callbacks note their result and move on. Loop thread; reading and judging run on the pool.
+ */
+#include "work/enrich_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "song/confidence.h"
+#include "song/fold.h"
+#include "store/answers.h"
+
+#define BIT(s) (1u << (s))
+
+static const struct {
+    const char *name;
+    unsigned to;
+} edges[] = {
+    [JOB_BEGIN] = {"begin", BIT(JOB_SLOT) | BIT(JOB_READ) | BIT(JOB_DONE) | BIT(JOB_REFUND)},
+    [JOB_SLOT] = {"slot", BIT(JOB_FETCH) | BIT(JOB_REFUND) | BIT(JOB_STORE) | BIT(JOB_DONE)},
+    [JOB_FETCH] = {"fetch", BIT(JOB_READ) | BIT(JOB_REFUND) | BIT(JOB_DONE)},
+    [JOB_READ] = {"read", BIT(JOB_STORE) | BIT(JOB_SLOT) | BIT(JOB_REFUND) | BIT(JOB_DONE)},
+    [JOB_STORE] = {"store", BIT(JOB_DONE)},
+    [JOB_REFUND] = {"refund", BIT(JOB_DONE)},
+    [JOB_DONE] = {"done", 0},
+};
+
+static void job_move(struct job *j, enum job_state to)
+{
+    if (!(edges[j->state].to & BIT(to)))
+        bug("job moves from %s to %s song=%lld", edges[j->state].name, edges[to].name, (long long)j->item.song_id);
+    log_debug("enrich", "job %s -> %s song=%lld provider=%s", edges[j->state].name, edges[to].name, (long long)j->item.song_id,
+              provider_name(j->lane->p->id));
+    j->state = to;
+}
+
+static int64_t wall(const struct job *j)
+{
+    return clock_wall(j->lane->w->d.clock);
+}
+
+static struct wanted job_wanted(const struct job *j)
+{
+    return (struct wanted){j->artist, j->title, j->item.song.variant, j->order_open};
+}
+
+static struct job *job_alloc(struct lane *l)
+{
+    struct job *j = mem_zalloc(sizeof *j);
+
+    j->lane = l;
+    j->chosen = -1;
+    list_init(&j->link);
+    list_init(&j->slot_link);
+    buf_init(&j->body, 0);
+    list_add(&l->w->jobs, &j->link);
+    l->w->open++;
+    return j;
+}
+
+struct job *job_new(struct lane *l, struct queue_item *item)
+{
+    struct job *j = job_alloc(l);
+
+    j->item = *item;
+    *item = (struct queue_item){0};
+    j->artist = mem_strdup(j->item.song.artist ? j->item.song.artist : "");
+    j->title = mem_strdup(j->item.song.title ? j->item.song.title : "");
+    j->pair_key = fold_pair(j->artist, j->title);
+    /* a provider that agreed has settled the order; below the band of vendor habits it is open */
+    j->order_open = j->item.agreed == 0 && j->item.parsed_confidence < 0.70 && j->artist[0];
+    j->from_cache = j->item.cached || j->item.cached_not_found;
+    return j;
+}
+
+struct job *job_new_test(struct lane *l, test_cb done, void *arg)
+{
+    struct job *j = job_alloc(l);
+
+    /* any song that every provider knows will do */
+    j->artist = mem_strdup("Queen");
+    j->title = mem_strdup("Bohemian Rhapsody");
+    j->pair_key = mem_strdup("");
+    j->test_done = done;
+    j->test_arg = arg;
+    return j;
+}
+
+static void forget_reply(struct job *j)
+{
+    free(j->content_type);
+    free(j->retry_after);
+    free(j->rate_zone);
+    j->content_type = j->retry_after = j->rate_zone = NULL;
+    buf_deinit(&j->body);
+    buf_init(&j->body, 0);
+}
+
+static void job_end(struct job *j)
+{
+    struct enrich *w = j->lane->w;
+
+    job_move(j, JOB_DONE);
+    list_del(&j->link);
+    list_del(&j->slot_link);
+    queue_item_deinit(&j->item);
+    free(j->artist);
+    free(j->title);
+    free(j->pair_key);
+    forget_reply(j);
+    candidates_deinit(&j->candidates);
+    provider_answer_deinit(&j->answer);
+    song_deinit(&j->result.song);
+    free(j);
+    enrich_job_ended(w);
+}
+
+static void job_end_and_fill(struct job *j, bool store_failed)
+{
+    struct lane *l = j->lane;
+
+    if (store_failed)
+        lane_store_failed(l);
+    l->w->open++;       /* the worker must outlive the fill */
+    job_end(j);
+    lane_fill(l);
+    enrich_release(l->w);
+}
+
+static void end_test(struct job *j, int rc)
+{
+    j->test_done(j->test_arg, rc, rc ? err_name(rc) : answer_class_name(j->answer.kind),
+                 rc ? err_sentence(rc) : j->answer.detail);
+    job_end(j);
+}
+
+/* --- giving the attempt back --------------------------------------------------------- */
+
+static int run_refund(struct db *db, struct dbq_op *op)
+{
+    struct job *j = container_of(op, struct job, op);
+
+    return queue_refund(db, j->item.song_id, j->lane->p->id, j->refund_until_ms, &op->err);
+}
+
+static void refund_done(struct dbq_op *op, int rc)
+{
+    struct job *j = container_of(op, struct job, op);
+
+    if (rc && rc != ERR_NOT_FOUND)
+        log_warn("enrich", "cannot give an attempt back: %s song=%lld", err_text(&op->err), (long long)j->item.song_id);
+    job_end_and_fill(j, rc && rc != ERR_NOT_FOUND);
+}
+
+static void job_refund(struct job *j, uint64_t wait_ms)
+{
+    if (j->item.song_id == 0) {
+        end_test(j, j->closing ? ERR_CANCELED : 0);
+        return;
+    }
+    job_move(j, JOB_REFUND);
+    j->refund_until_ms = wait_ms ? wall(j) + (int64_t)wait_ms : 0;
+    j->op = (struct dbq_op){.run = run_refund, .done = refund_done};
+    dbq_write(j->lane->w->d.q, &j->op);
+}
+
+/* --- storing the outcome ---------------------------------------------------------------- */
+
+static int run_store(struct db *db, struct dbq_op *op)
+{
+    struct job *j = container_of(op, struct job, op);
+
+    return queue_outcome(db, &j->outcome, &j->result, &op->err);
+}
+
+static void store_done(struct dbq_op *op, int rc)
+{
+    struct job *j = container_of(op, struct job, op);
+    struct enrich *w = j->lane->w;
+
+    if (rc && rc != ERR_NOT_FOUND)
+        log_error("enrich", "cannot store an answer: %s song=%lld provider=%s", err_text(&op->err), (long long)j->item.song_id,
+                  provider_name(j->lane->p->id));
+    if (rc == 0) {
+        enrich_advanced(w, j->result.left_queue);
+        enrich_song_stored(w, &j->result, provider_name(j->lane->p->id));
+    }
+    job_end_and_fill(j, rc && rc != ERR_NOT_FOUND);
+}
+
+/* 5 s, 10 s, 20 s ... with a quarter of jitter either way, so that songs that failed together do not return together. */
+static int64_t retry_at(const struct job *j)
+{
+    int64_t wait = 5000LL << (j->item.attempts < 6 ? j->item.attempts : 6);
+
+    return wall(j) + wait * 3 / 4 + rand() % (wait / 2);
+}
+
+static void job_store(struct job *j, int kind)
+{
+    struct lane *l = j->lane;
+    unsigned bit = 1u << l->p->id;
+
+    job_move(j, JOB_STORE);
+    j->outcome = (struct outcome){
+        .song_id = j->item.song_id,
+        .provider = l->p->id,
+        .kind = kind,
+        .candidates = &j->candidates,
+        .chosen = j->chosen,
+        .confidence = j->confidence,
+        .contradicts = j->contradicts,
+        .pair_key = j->pair_key,
+        .from_cache = j->from_cache,
+        .counted = j->begun,
+        .remaining = enrich_usable(l->w) & ~(j->item.asked | bit),
+        .max_attempts = (int)config_number(l->w->d.config, OPT_ENRICHMENT_MAX_ATTEMPTS),
+        .not_before_ms = kind == OUTCOME_FAILED ? retry_at(j) : 0,
+        .detail = j->answer.detail,
+        .now_ms = wall(j),
+    };
+    j->op = (struct dbq_op){.run = run_store, .done = store_done};
+    dbq_write(l->w->d.q, &j->op);
+}
+
+/* --- reading on the pool ------------------------------------------------------------------ */
+
+static void add_candidates(struct candidates *all, struct candidates *more)
+{
+    for (size_t i = 0; i < more->count; i++) {
+        struct candidate *c = candidates_add(all, more->items[i].provider);
+        if (!c)
+            break;
+        *c = more->items[i];
+        more->items[i] = (struct candidate){0};
+    }
+    candidates_deinit(more);
+    *more = (struct candidates){0};
+}
+
+static void judge(struct job *j)
+{
+    struct wanted w = job_wanted(j);
+    struct standing s = {
+        .parsed_confidence = j->item.parsed_confidence,
+        .confidence = j->item.song.confidence,
+        .status = j->item.song.status,
+        .agreed = j->item.agreed,
+        .artist = j->artist,
+        .title = j->title,
+    };
+
+    j->chosen = match_judge(&w, &j->candidates);
+    if (j->chosen >= 0)
+        j->confidence = confidence_accept(&s, &j->candidates.items[j->chosen], &j->contradicts);
+}
+
+static void read_on_pool(uv_work_t *work)
+{
+    struct job *j = container_of(work, struct job, work);
+    struct wanted w = job_wanted(j);
+    struct provider_reply reply = {
+        .transport = j->transport,
+        .status = j->status,
+        .content_type = j->content_type,
+        .retry_after = j->retry_after,
+        .rate_zone = j->rate_zone,
+        .body = {j->body.data ? j->body.data : "", j->body.len},
+    };
+
+    provider_answer_deinit(&j->answer);
+    if (j->from_cache) {
+        j->answer = (struct provider_answer){.kind = j->item.cached_not_found ? ANSWER_NOT_FOUND : ANSWER_FOUND};
+        if (j->item.cached)
+            answer_decode(j->item.cached, j->lane->p->id, &j->answer.candidates);
+    } else {
+        j->lane->p->read(&w, j->stage, &reply, &j->answer);
+    }
+    add_candidates(&j->candidates, &j->answer.candidates);
+    judge(j);
+}
+
+static void job_slot(struct job *j)
+{
+    job_move(j, JOB_SLOT);
+    list_add(&j->lane->slots, &j->slot_link);
+    j->lane->armed++;
+    lane_slot_wanted(j->lane);
+}
+
+static void after_read(uv_work_t *work, int status)
+{
+    struct job *j = container_of(work, struct job, work);
+    struct lane *l = j->lane;
+    enum answer_class kind = j->answer.kind;
+
+    (void)status;
+    l->reading--;
+    forget_reply(j);
+    if (!j->from_cache)
+        lane_took_answer(l, &j->answer);
+    if (j->item.song_id == 0) {
+        end_test(j, 0);
+        return;
+    }
+    switch (kind) {
+    case ANSWER_FOUND:
+    case ANSWER_NOT_FOUND:
+        if (j->answer.ask_again && j->chosen < 0 && !j->closing && !j->from_cache && j->stage < 4) {
+            j->stage++;
+            job_slot(j);
+            return;
+        }
+        job_store(j, j->candidates.count ? OUTCOME_FOUND : OUTCOME_NOT_FOUND);
+        return;
+    case ANSWER_FAILED:
+        job_store(j, OUTCOME_FAILED);
+        return;
+    case ANSWER_REFUSED:
+        /* the song rests a little longer than the lane does, so that others get their turn: 2 s to 32 s, jittered */
+        job_refund(j, (2000u << (l->refusals < 4 ? l->refusals : 4)) + (unsigned)(rand() % 1000));
+        return;
+    case ANSWER_KEY:
+    case ANSWER_OFFLINE:
+        job_refund(j, 0);
+        return;
+    }
+}
+
+static void job_read(struct job *j)
+{
+    job_move(j, JOB_READ);
+    j->lane->reading++;
+    uv_queue_work(j->lane->w->d.loop, &j->work, read_on_pool, after_read);
+}
+
+/* --- asking --------------------------------------------------------------------------------- */
+
+static void on_fetched(void *arg, const struct fetch_result *r)
+{
+    struct job *j = arg;
+    struct lane *l = j->lane;
+
+    j->fetch = NULL;
+    l->in_flight--;
+    j->transport = r->code;
+    j->status = r->status;
+    j->content_type = mem_strdup(r->content_type);
+    j->retry_after = mem_strdup(r->retry_after);
+    j->rate_zone = mem_strdup(r->rate_zone);
+    if (r->body) {
+        buf_deinit(&j->body);
+        j->body = *r->body;
+        buf_init(r->body, 0);
+    }
+    lane_slot_wanted(l);
+    if (r->code == ERR_CANCELED)
+        job_refund(j, 0);
+    else
+        job_read(j);
+}
+
+/* What cannot be asked (nothing left of the title) is no failure of anybody: the provider does not know it. */
+static void job_unaskable(struct job *j)
+{
+    snprintf(j->answer.detail, sizeof j->answer.detail, "the name leaves nothing to ask for");
+    if (j->item.song_id)
+        job_store(j, OUTCOME_NOT_FOUND);
+    else
+        end_test(j, ERR_INVALID);
+}
+
+bool job_fetch(struct job *j)
+{
+    struct lane *l = j->lane;
+    struct wanted w = job_wanted(j);
+    struct provider_request request = {0};
+    struct fetch_options o = {.user_agent = l->w->d.user_agent, .ca_file = l->ca_file[0] ? l->ca_file : NULL};
+    struct err e = {0};
+    int rc;
+
+    list_del(&j->slot_link);
+    l->armed--;
+    if (l->p->build(&l->settings, &w, j->stage, &request)) {
+        job_unaskable(j);
+        return false;
+    }
+    o.url = request.url;
+    o.header = request.header;
+    rc = fetch_start(l->w->d.http, &o, on_fetched, j, &j->fetch, &e);
+    provider_request_deinit(&request);
+    if (rc) {
+        log_warn("enrich", "cannot send a request: %s provider=%s", err_text(&e), provider_name(l->p->id));
+        job_refund(j, 5000);
+        return false;
+    }
+    job_move(j, JOB_FETCH);
+    l->in_flight++;
+    l->requests++;
+    l->kept.last_start_ms = wall(j);
+    return true;
+}
+
+/* --- the attempt, written before the request --------------------------------------------------- */
+
+static int run_begin(struct db *db, struct dbq_op *op)
+{
+    struct job *j = container_of(op, struct job, op);
+
+    return queue_begin(db, j->item.song_id, j->lane->p->id, wall(j), &op->err);
+}
+
+static void begin_done(struct dbq_op *op, int rc)
+{
+    struct job *j = container_of(op, struct job, op);
+
+    if (rc) {
+        if (rc != ERR_NOT_FOUND)
+            log_warn("enrich", "cannot begin: %s song=%lld", err_text(&op->err), (long long)j->item.song_id);
+        job_end_and_fill(j, rc != ERR_NOT_FOUND);
+        return;
+    }
+    j->begun = true;
+    j->item.attempts++;
+    if (j->closing || !enrich_is_running(j->lane->w) || !lane_is_usable(j->lane))
+        job_refund(j, 0);
+    else
+        job_slot(j);
+}
+
+void job_start(struct job *j)
+{
+    if (j->item.song_id == 0) {
+        job_slot(j);
+        return;
+    }
+    if (j->from_cache) {
+        j->lane->cached++;
+        job_read(j);
+        return;
+    }
+    j->op = (struct dbq_op){.run = run_begin, .done = begin_done};
+    dbq_write(j->lane->w->d.q, &j->op);
+}
+
+void job_drop(struct job *j)
+{
+    job_end(j);
+}
+
+void job_cancel(struct job *j)
+{
+    j->closing = true;
+    if (j->state == JOB_SLOT) {
+        list_del(&j->slot_link);
+        j->lane->armed--;
+        job_refund(j, 0);
+    } else if (j->state == JOB_FETCH && j->fetch) {
+        fetch_cancel(j->fetch);
+    }
+}

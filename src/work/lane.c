@@ -1,0 +1,544 @@
+/* One provider's lane: its budget, when it rests and why, and taking songs off the queue for it.
+ *
+ * A lane rests (takes no song) while it is refused, offline or its breaker is open; the first song
+ * after a rest is a probe: nothing else is in flight with it. Resting counts no attempt. Loop
+ * thread only.
+ */
+#include "work/enrich_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define SLOW_INTERVAL_MS 1000         /* after a refusal that says our rate was too high ... */
+#define SLOW_FOR_MS (5 * 60 * 1000)   /* ... for this long */
+#define SHED_BEFORE_REST 10           /* random shedding only rests the lane after so many in a row */
+#define FAILURES_BEFORE_REST 5
+#define REST_MAX_MS (10 * 60 * 1000)
+
+static uint64_t now_ms(const struct lane *l)
+{
+    return clock_mono(l->w->d.clock);
+}
+
+static const struct {
+    enum option_id enabled, url, rate, ca_file;
+    int key;
+} keys_of[PROVIDER_COUNT] = {
+    [PROVIDER_LASTFM] = {OPT_LASTFM_ENABLED, OPT_LASTFM_URL, OPT_LASTFM_RATE, OPT_LASTFM_CA_FILE, OPT_KEY_LASTFM},
+    [PROVIDER_MUSICBRAINZ] = {OPT_MUSICBRAINZ_ENABLED, OPT_MUSICBRAINZ_URL, OPT_MUSICBRAINZ_RATE, OPT_MUSICBRAINZ_CA_FILE, -1},
+    [PROVIDER_LISTENBRAINZ] = {OPT_LISTENBRAINZ_ENABLED, OPT_LISTENBRAINZ_URL, OPT_LISTENBRAINZ_RATE, OPT_LISTENBRAINZ_CA_FILE,
+                               OPT_KEY_LISTENBRAINZ},
+};
+
+static void on_token(void *arg);
+
+static void set_text(char **field, const char *value)
+{
+    free(*field);
+    *field = mem_strdup(value);
+}
+
+/* The key itself is never stored: its mark tells whether a refused key was replaced. */
+static void mark_key(const char *key, char out[20])
+{
+    snprintf(out, 20, "%016llx", (unsigned long long)hash_bytes(slice_of(key), 0x5eed));
+}
+
+/* Below the limit by the share the provider's own pace is (4.9 of 5): its servers count arrivals, not starts. */
+static double interval_for(const struct provider *p, double rate)
+{
+    return 1000.0 / (rate * p->pace / p->default_rate);
+}
+
+static void apply_interval(struct lane *l)
+{
+    double ms = l->interval_ms;
+
+    if (l->slow_until > now_ms(l) && ms < SLOW_INTERVAL_MS)
+        ms = SLOW_INTERVAL_MS;
+    rate_limit_set_interval(l->limit, ms);
+}
+
+void lane_configure(struct lane *l)
+{
+    const struct config *c = l->w->d.config;
+    enum provider_id id = l->p->id;
+    char mark[20];
+
+    set_text(&l->url, config_text(c, keys_of[id].url));
+    set_text(&l->ca_file, config_text(c, keys_of[id].ca_file));
+    set_text(&l->key, keys_of[id].key >= 0 ? config_text(c, (enum option_id)keys_of[id].key) : "");
+    l->settings = (struct provider_settings){l->url, l->key};
+    l->interval_ms = interval_for(l->p, config_number(c, keys_of[id].rate));
+    apply_interval(l);
+    mark_key(l->key, mark);
+    if (l->kept.key_refused && strcmp(mark, l->kept.key_mark) != 0)
+        l->kept.key_refused = false;
+    if (!config_bool(c, keys_of[id].enabled))
+        l->state = LANE_DISABLED;
+    else if (l->p->needs_key && !l->key[0])
+        l->state = LANE_NEEDS_KEY;
+    else if (l->kept.key_refused)
+        l->state = LANE_KEY_REFUSED;
+    else
+        l->state = LANE_OK;
+}
+
+void lane_init(struct lane *l, struct enrich *w, const struct provider *p)
+{
+    l->w = w;
+    l->p = p;
+    list_init(&l->slots);
+    l->limit = rate_limit_new(w->d.loop, w->d.clock, 1000.0, on_token, l);
+    uv_timer_init(w->d.loop, &l->timer);
+    l->timer.data = l;
+    w->open++;
+    lane_configure(l);
+    rate_limit_restore(l->limit, l->kept.last_start_ms);
+}
+
+static void on_timer_closed(uv_handle_t *h)
+{
+    struct lane *l = h->data;
+
+    free(l->url);
+    free(l->key);
+    free(l->ca_file);
+    enrich_release(l->w);
+}
+
+void lane_close(struct lane *l)
+{
+    rate_limit_free(l->limit);
+    l->limit = NULL;
+    uv_close((uv_handle_t *)&l->timer, on_timer_closed);
+}
+
+bool lane_is_usable(const struct lane *l)
+{
+    return l->p && l->state == LANE_OK;
+}
+
+uint64_t lane_rest_ms(const struct lane *l)
+{
+    uint64_t now = now_ms(l);
+
+    return l->resume_at > now ? l->resume_at - now : 0;
+}
+
+bool lane_is_blocked(const struct lane *l)
+{
+    return lane_rest_ms(l) > 0;
+}
+
+/* After trouble one request at a time finds out whether it is over. */
+static int flight_limit(const struct lane *l)
+{
+    return l->offline || l->failures >= FAILURES_BEFORE_REST || l->refusals >= SHED_BEFORE_REST ? 1 : l->p->max_in_flight;
+}
+
+/* --- taking songs ------------------------------------------------------------------------ */
+
+static void on_lane_timer(uv_timer_t *t)
+{
+    struct lane *l = t->data;
+
+    l->dry = false;
+    apply_interval(l);
+    lane_fill(l);
+    lane_slot_wanted(l);
+}
+
+static void look_again_in(struct lane *l, uint64_t ms)
+{
+    uint64_t due = uv_timer_get_due_in(&l->timer);
+
+    if (uv_is_active((uv_handle_t *)&l->timer) && due <= ms)
+        return;
+    uv_update_time(l->w->d.loop);
+    uv_timer_start(&l->timer, on_lane_timer, ms + 1, 0);
+}
+
+/* The disk is full or failing: nothing is asked that could not be stored. */
+void lane_store_failed(struct lane *l)
+{
+    l->dry = true;
+    look_again_in(l, 5000);
+}
+
+/* Cheapest first: MusicBrainz waits for Last.fm's answer to a song while Last.fm can be asked. */
+static unsigned asked_before(const struct lane *l)
+{
+    const struct lane *lastfm = &l->w->lanes[PROVIDER_LASTFM];
+
+    if (l->p->id == PROVIDER_LASTFM || !lane_is_usable(lastfm) || lane_is_blocked(lastfm) || lastfm->offline)
+        return 0;
+    return 1u << PROVIDER_LASTFM;
+}
+
+static int run_peek(struct db *db, struct dbq_op *op)
+{
+    struct lane *l = container_of(op, struct lane, peek);
+    int n = queue_next(db, l->p->id, l->after, clock_wall(l->w->d.clock), l->skip, l->n_skip, (int)ARRAY_LEN(l->items), l->items, &l->next_at,
+                       &op->err);
+
+    l->n_items = n > 0 ? n : 0;
+    return n < 0 ? n : 0;
+}
+
+/* The same pair is in the making in this lane: its answer will serve this song from the store. */
+static bool pair_is_asked(const struct lane *l, const struct job *mine)
+{
+    list_each_safe(pos, tmp, &l->w->jobs) {
+        const struct job *j = container_of(pos, struct job, link);
+        if (j != mine && j->lane == l && j->item.song_id && !j->from_cache && strcmp(j->pair_key, mine->pair_key) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool song_has_job(const struct enrich *w, int64_t song_id)
+{
+    list_each_safe(pos, tmp, &w->jobs)
+        if (container_of(pos, struct job, link)->item.song_id == song_id)
+            return true;
+    return false;
+}
+
+/* Jobs of this lane that are not yet on their way; two of them hide the time the store needs. */
+static int lane_waiting(const struct lane *l)
+{
+    int n = 0;
+
+    list_each_safe(pos, tmp, &l->w->jobs) {
+        const struct job *j = container_of(pos, struct job, link);
+        if (j->lane == l && (j->state == JOB_BEGIN || j->state == JOB_SLOT))
+            n++;
+    }
+    return n;
+}
+
+static int waiting_target(const struct lane *l)
+{
+    return flight_limit(l) > 1 ? 3 : 2;
+}
+
+static void take_items(struct lane *l)
+{
+    for (int i = 0; i < l->n_items; i++) {
+        struct job *j;
+        if (song_has_job(l->w, l->items[i].song_id) || lane_waiting(l) >= waiting_target(l)) {
+            queue_item_deinit(&l->items[i]);
+            continue;
+        }
+        j = job_new(l, &l->items[i]);
+        if (!j->from_cache && pair_is_asked(l, j))
+            job_drop(j);
+        else
+            job_start(j);
+    }
+}
+
+static void peek_done(struct dbq_op *op, int rc)
+{
+    struct lane *l = container_of(op, struct lane, peek);
+    struct enrich *w = l->w;
+
+    l->peeking = false;
+    if (w->closing || !enrich_is_running(w) || !lane_is_usable(l)) {
+        for (int i = 0; i < l->n_items; i++)
+            queue_item_deinit(&l->items[i]);
+    } else if (rc == 0) {
+        if (l->n_items == 0)
+            l->dry = true;
+        if (l->next_at)
+            look_again_in(l, l->next_at > clock_wall(w->d.clock) ? (uint64_t)(l->next_at - clock_wall(w->d.clock)) : 0);
+        take_items(l);
+    } else {
+        log_warn("enrich", "cannot read the queue: %s", err_text(&op->err));
+        lane_store_failed(l);
+    }
+    l->n_items = 0;
+    enrich_job_ended(w);
+}
+
+void lane_fill(struct lane *l)
+{
+    struct enrich *w = l->w;
+    if (!lane_is_usable(l) || w->closing || !w->ready || !enrich_is_running(w) || l->peeking || l->dry ||
+        lane_waiting(l) >= waiting_target(l) || dbq_is_full(w->d.q))
+        return;
+    if (lane_is_blocked(l)) {
+        look_again_in(l, lane_rest_ms(l));
+        return;
+    }
+    l->after = asked_before(l);
+    l->n_skip = 0;
+    list_each_safe(pos, tmp, &w->jobs) {
+        const struct job *j = container_of(pos, struct job, link);
+        if (j->item.song_id && l->n_skip < ARRAY_LEN(l->skip))
+            l->skip[l->n_skip++] = j->item.song_id;
+    }
+    l->peeking = true;
+    w->open++;
+    l->peek = (struct dbq_op){.run = run_peek, .done = peek_done};
+    dbq_read(w->d.q, &l->peek);
+}
+
+void lane_drop_armed(struct lane *l)
+{
+    list_each_safe(pos, tmp, &l->slots) {
+        struct job *j = container_of(pos, struct job, slot_link);
+        if (j->item.song_id)
+            job_cancel(j);
+    }
+}
+
+/* --- tokens ---------------------------------------------------------------------------------- */
+
+void lane_slot_wanted(struct lane *l)
+{
+    if (!l->limit)
+        return;
+    if (list_is_empty(&l->slots) || l->in_flight >= flight_limit(l)) {
+        rate_limit_unwant(l->limit);
+        return;
+    }
+    if (lane_is_blocked(l)) {
+        look_again_in(l, lane_rest_ms(l));
+        return;
+    }
+    rate_limit_want(l->limit);
+}
+
+static void on_token(void *arg)
+{
+    struct lane *l = arg;
+
+    while (!list_is_empty(&l->slots) && l->in_flight < flight_limit(l) && !lane_is_blocked(l)) {
+        if (!rate_limit_take(l->limit))
+            break;
+        if (job_fetch(container_of(l->slots.next, struct job, slot_link)))
+            break;
+    }
+    lane_slot_wanted(l);
+    lane_fill(l);
+}
+
+/* --- what answers do to the lane ----------------------------------------------------------------- */
+
+static uint64_t doubled(uint64_t first_ms, int times, uint64_t most_ms)
+{
+    uint64_t ms = first_ms << (times < 16 ? times : 16);
+
+    return ms < most_ms ? ms : most_ms;
+}
+
+/* A tenth of jitter, so that many machines behind one address do not come back at once. */
+static void rest(struct lane *l, uint64_t ms)
+{
+    ms += (uint64_t)rand() % (ms / 10 + 1);
+    if (l->resume_at < now_ms(l) + ms)
+        l->resume_at = now_ms(l) + ms;
+    rate_limit_hold(l->limit, ms);
+    look_again_in(l, ms);
+}
+
+static void took_refusal(struct lane *l, const struct provider_answer *a)
+{
+    uint64_t asked_ms = (uint64_t)a->retry_after_s * 1000;
+
+    l->refused++;
+    l->refusals++;
+    if (asked_ms > 3600 * 1000)
+        asked_ms = 3600 * 1000;
+    if (a->slow_down) {
+        l->slow_until = now_ms(l) + SLOW_FOR_MS;
+        l->kept.slow_until_ms = clock_wall(l->w->d.clock) + SLOW_FOR_MS;
+        apply_interval(l);
+        rest(l, asked_ms ? asked_ms : doubled(2000, l->refusals - 1, REST_MAX_MS));
+    } else if (asked_ms) {
+        rest(l, asked_ms);
+    } else if (l->refusals >= SHED_BEFORE_REST) {
+        rest(l, doubled(30000, l->refusals - SHED_BEFORE_REST, REST_MAX_MS));
+    }
+}
+
+static void took_key_refusal(struct lane *l)
+{
+    l->kept.key_refused = true;
+    mark_key(l->key, l->kept.key_mark);
+    l->state = LANE_KEY_REFUSED;
+    log_warn("enrich", "%s refuses us: %s; the other providers go on", l->p->title, l->detail);
+    lane_drop_armed(l);
+    enrich_settle(l->w);
+}
+
+static bool is_trouble(enum answer_class k)
+{
+    return k != ANSWER_FOUND && k != ANSWER_NOT_FOUND;
+}
+
+/* What must survive a restart: how long we were told to stay away, and a refused key. */
+struct keep_op {
+    struct dbq_op op;
+    struct enrich *w;
+    enum provider_id id;
+    struct provider_state state;
+};
+
+static int run_keep(struct db *db, struct dbq_op *op)
+{
+    struct keep_op *k = container_of(op, struct keep_op, op);
+
+    return state_provider_set(db, k->id, &k->state, &op->err);
+}
+
+static void keep_done(struct dbq_op *op, int rc)
+{
+    struct keep_op *k = container_of(op, struct keep_op, op);
+    struct enrich *w = k->w;
+
+    if (rc)
+        log_warn("enrich", "cannot store the state of a provider: %s", err_text(&op->err));
+    free(k);
+    enrich_job_ended(w);
+}
+
+static void keep(struct lane *l)
+{
+    struct keep_op *k = mem_zalloc(sizeof *k);
+
+    l->kept.refused_until_ms = lane_rest_ms(l) ? clock_wall(l->w->d.clock) + (int64_t)lane_rest_ms(l) : 0;
+    k->w = l->w;
+    k->id = l->p->id;
+    k->state = l->kept;
+    k->op = (struct dbq_op){.run = run_keep, .done = keep_done};
+    l->w->open++;
+    dbq_write(l->w->d.q, &k->op);
+}
+
+void lane_took_answer(struct lane *l, const struct provider_answer *a)
+{
+    const char *before = lane_word(l);
+    bool was_offline = l->offline;
+
+    snprintf(l->detail, sizeof l->detail, "%s", is_trouble(a->kind) ? a->detail : "");
+    if (a->kind != ANSWER_REFUSED)
+        l->refusals = 0;
+    if (a->kind != ANSWER_FAILED)
+        l->failures = 0;
+    if (a->kind != ANSWER_OFFLINE) {
+        l->offline = false;
+        l->offlines = 0;
+    }
+    switch (a->kind) {
+    case ANSWER_FOUND:
+        l->found++;
+        break;
+    case ANSWER_NOT_FOUND:
+        l->not_found++;
+        break;
+    case ANSWER_REFUSED:
+        took_refusal(l, a);
+        break;
+    case ANSWER_FAILED:
+        l->failed++;
+        if (++l->failures >= FAILURES_BEFORE_REST)
+            rest(l, doubled(10000, l->failures - FAILURES_BEFORE_REST, REST_MAX_MS));
+        break;
+    case ANSWER_KEY:
+        took_key_refusal(l);
+        break;
+    case ANSWER_OFFLINE:
+        l->offline = true;
+        rest(l, doubled(5000, l->offlines++, 5 * 60 * 1000));
+        break;
+    }
+    if (a->kind == ANSWER_KEY || (a->kind == ANSWER_REFUSED && lane_is_blocked(l)))
+        keep(l);
+    if (strcmp(before, lane_word(l)) != 0 || was_offline != l->offline)
+        lane_publish(l);
+}
+
+/* --- telling ---------------------------------------------------------------------------------------- */
+
+const char *lane_word(const struct lane *l)
+{
+    switch (l->state) {
+    case LANE_DISABLED:
+        return "disabled";
+    case LANE_NEEDS_KEY:
+        return "needs_key";
+    case LANE_KEY_REFUSED:
+        return "key_refused";
+    case LANE_OK:
+        break;
+    }
+    if (l->offline)
+        return "offline";
+    if (lane_is_blocked(l))
+        return l->failures >= FAILURES_BEFORE_REST ? "failing" : "refused";
+    return l->in_flight || !list_is_empty(&l->slots) ? "pacing" : "ok";
+}
+
+static void lane_sentence(const struct lane *l, char out[240])
+{
+    const char *t = l->p->title;
+    uint64_t seconds = (lane_rest_ms(l) + 999) / 1000;
+    const char *word = lane_word(l);
+
+    if (strcmp(word, "disabled") == 0)
+        snprintf(out, 240, "%s is switched off", t);
+    else if (strcmp(word, "needs_key") == 0)
+        snprintf(out, 240, "%s needs your own API key", t);
+    else if (strcmp(word, "key_refused") == 0)
+        snprintf(out, 240, "%s refuses us: %s", t, l->detail[0] ? l->detail : "check the key");
+    else if (strcmp(word, "offline") == 0)
+        snprintf(out, 240, "%s cannot be reached; trying again in %llu s", t, (unsigned long long)seconds);
+    else if (lane_is_blocked(l))
+        snprintf(out, 240, "%s asks us to wait (%s); going on in %llu s", t, l->detail[0] ? l->detail : "no reason given",
+                 (unsigned long long)seconds);
+    else
+        snprintf(out, 240, "%s answers", t);
+}
+
+void lane_json(const struct lane *l, struct json_out *o, const char *key)
+{
+    char sentence[240];
+
+    lane_sentence(l, sentence);
+    json_open(o, key, '{');
+    json_put_str(o, "name", provider_name(l->p->id));
+    json_put_str(o, "title", l->p->title);
+    json_put_str(o, "state", lane_word(l));
+    json_put_str(o, "sentence", sentence);
+    json_put_bool(o, "usable", lane_is_usable(l));
+    json_put_num(o, "rate_per_second", 1000.0 / rate_limit_interval(l->limit), 2);
+    json_put_num(o, "retry_in_seconds", (double)lane_rest_ms(l) / 1000, 1);
+    json_put_int(o, "in_flight", l->in_flight);
+    json_put_int(o, "requests", (int64_t)l->requests);
+    json_put_int(o, "found", (int64_t)l->found);
+    json_put_int(o, "not_found", (int64_t)l->not_found);
+    json_put_int(o, "refused", (int64_t)l->refused);
+    json_put_int(o, "failed", (int64_t)l->failed);
+    json_put_int(o, "cached", (int64_t)l->cached);
+    json_close(o, '}');
+}
+
+void lane_publish(struct lane *l)
+{
+    struct buf b;
+    struct json_out o;
+
+    buf_init(&b, 0);
+    json_out_init(&o, &b);
+    lane_json(l, &o, "provider");
+    events_publish(l->w->d.events, EVENT_PROVIDER, buf_cstr(&b));
+    buf_deinit(&b);
+}
