@@ -1,0 +1,349 @@
+#!/usr/bin/env python3
+"""Fake Last.fm and MusicBrainz on 127.0.0.1: they answer in the real shapes, enforce the real
+limits, record when each request arrived, and misbehave on command.
+
+Roots: http://127.0.0.1:PORT/2.0/ and http://127.0.0.1:PORT/ws/2.
+Control (from tests): the FakeProviders object, or over HTTP: GET /_fake/arrivals, POST /_fake/control
+with {"latency": [low, high], "faults": {"lastfm": [{"kind": "500", "share": 1, "count": 3}]}}.
+"""
+import argparse
+import asyncio
+import json
+import random
+import ssl
+import sys
+import threading
+import time
+import urllib.parse
+
+if __package__ in (None, ""):
+    import os
+    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    from fake.catalogue import Catalogue, Song, fold, lucene_pairs
+else:
+    from .catalogue import Catalogue, Song, fold, lucene_pairs
+
+REASONS = {200: "OK", 301: "Moved Permanently", 400: "Bad Request", 403: "Forbidden", 404: "Not Found",
+           429: "Too Many Requests", 500: "Internal Server Error", 503: "Service Unavailable"}
+
+
+class Limit:
+    """At most `most` arrivals in any window of `seconds`."""
+
+    def __init__(self, most, seconds):
+        self.most, self.seconds, self.times = most, seconds, []
+
+    def arrive(self, now):
+        self.times = [t for t in self.times if now - t < self.seconds]
+        if len(self.times) >= self.most:
+            return False
+        self.times.append(now)
+        return True
+
+
+class Reply:
+    def __init__(self, status=200, body=b"", content_type="application/json", headers=()):
+        self.status = status
+        self.body = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
+        self.content_type = content_type
+        self.headers = list(headers)
+
+
+def lastfm_error(code, message, status=200):
+    return Reply(status, {"message": message, "error": code})
+
+
+class FakeProviders:
+    """Start with start(), stop with stop(); usable from another thread meanwhile."""
+
+    def __init__(self, catalogue=None, lastfm_key="k" * 32, limits=True, latency=(0.0, 0.0), tls=None, seed=1):
+        self.catalogue = catalogue or Catalogue()
+        self.lastfm_key = lastfm_key
+        self.latency = latency
+        self.tls = tls                        # (cert file, key file) or None
+        self.random = random.Random(seed)
+        self.faults = {"lastfm": [], "musicbrainz": []}
+        self.arrivals = {"lastfm": [], "musicbrainz": []}
+        self.asked = {"lastfm": [], "musicbrainz": []}   # what each request asked for
+        self.broken = []                      # limits that a client did not keep
+        self.user_agents = set()
+        self.in_flight = {"lastfm": 0, "musicbrainz": 0}
+        self.peak = {"lastfm": 0, "musicbrainz": 0}
+        self.limits = {"lastfm": Limit(5, 1.0), "musicbrainz": Limit(1, 1.0)} if limits else {}
+        self.port = None
+
+    # --- life ---------------------------------------------------------------------------
+    def start(self, port=0):
+        ready = threading.Event()
+        self._want_port = port
+        self.thread = threading.Thread(target=self._main, args=(ready,), daemon=True)
+        self.thread.start()
+        ready.wait()
+        if self.port is None:
+            raise RuntimeError("the fake providers could not listen")
+        return self
+
+    def stop(self):
+        self.loop.call_soon_threadsafe(self._stop.set)
+        self.thread.join()
+
+    def _main(self, ready):
+        asyncio.run(self._serve(ready))
+
+    async def _serve(self, ready):
+        self.loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        context = None
+        if self.tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*self.tls)
+        try:
+            server = await asyncio.start_server(self._client, "127.0.0.1", self._want_port, ssl=context)
+            self.port = server.sockets[0].getsockname()[1]
+        finally:
+            ready.set()
+        await self._stop.wait()
+        server.close()
+        for task in asyncio.all_tasks():
+            if task is not asyncio.current_task():
+                task.cancel()
+
+    @property
+    def root(self):
+        return "%s://127.0.0.1:%d" % ("https" if self.tls else "http", self.port)
+
+    @property
+    def lastfm_url(self):
+        return self.root + "/2.0/"
+
+    @property
+    def musicbrainz_url(self):
+        return self.root + "/ws/2"
+
+    # --- what tests ask -------------------------------------------------------------------
+    def requests(self, provider):
+        return len(self.arrivals[provider])
+
+    def worst_window(self, provider, seconds=1.0):
+        """The most arrivals in any window of that length."""
+        times, worst, first = self.arrivals[provider], 0, 0
+        for i, t in enumerate(times):
+            while t - times[first] >= seconds:
+                first += 1
+            worst = max(worst, i - first + 1)
+        return worst
+
+    def fail(self, provider, kind, share=1.0, count=None):
+        """From now on that share of the provider's requests (at most count) gets this fault."""
+        self.faults[provider].append({"kind": kind, "share": share, "count": count})
+
+    def heal(self):
+        for rules in self.faults.values():
+            rules.clear()
+
+    # --- HTTP -----------------------------------------------------------------------------
+    async def _client(self, reader, writer):
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                arrived = time.monotonic()
+                lines = head.decode("latin-1").split("\r\n")
+                method, target, _ = lines[0].split(" ", 2)
+                headers = {k.strip().lower(): v.strip() for k, _, v in (l.partition(":") for l in lines[1:] if l)}
+                body = await reader.readexactly(int(headers.get("content-length", 0)))
+                if not await self._answer(method, target, headers, body, arrived, writer):
+                    break
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError, ssl.SSLError, ValueError):
+            pass
+        finally:
+            writer.close()
+
+    async def _answer(self, method, target, headers, body, arrived, writer):
+        url = urllib.parse.urlsplit(target)
+        query = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
+        if url.path.startswith("/_fake/"):
+            return await self._send(writer, self._control(url.path, body))
+        provider = "lastfm" if url.path.startswith("/2.0") else "musicbrainz" if url.path.startswith("/ws/2") else None
+        if provider is None:
+            return await self._send(writer, Reply(404, {"error": "no such root"}))
+        self.arrivals[provider].append(arrived)
+        self.asked[provider].append(query)
+        self.user_agents.add(headers.get("user-agent", ""))
+        self.in_flight[provider] += 1
+        self.peak[provider] = max(self.peak[provider], self.in_flight[provider])
+        try:
+            reply = self._refusal(provider, headers, arrived)
+            if reply is None:
+                fault = self._fault(provider)
+                if fault:
+                    return await self._misbehave(fault, provider, target, writer)
+                await asyncio.sleep(self.random.uniform(*self.latency))
+                reply = self._lastfm(query) if provider == "lastfm" else self._musicbrainz(url.path, query)
+        finally:
+            self.in_flight[provider] -= 1
+        return await self._send(writer, reply)
+
+    async def _send(self, writer, reply, keep=True):
+        head = "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n%sConnection: %s\r\n\r\n" % (
+            reply.status, REASONS.get(reply.status, "x"), reply.content_type, len(reply.body),
+            "".join("%s: %s\r\n" % h for h in reply.headers), "keep-alive" if keep else "close")
+        writer.write(head.encode() + reply.body)
+        await writer.drain()
+        return keep
+
+    def _control(self, path, body):
+        if path == "/_fake/arrivals":
+            return Reply(200, {"arrivals": self.arrivals, "broken": self.broken, "peak": self.peak})
+        if path == "/_fake/control":
+            wish = json.loads(body)
+            self.latency = tuple(wish.get("latency", self.latency))
+            for provider, rules in wish.get("faults", {}).items():
+                self.faults[provider] = rules
+            return Reply(200, {})
+        return Reply(404, {"error": "no such control"})
+
+    # --- limits ---------------------------------------------------------------------------
+    def _refusal(self, provider, headers, now):
+        limit = self.limits.get(provider)
+        if limit and not limit.arrive(now):
+            self.broken.append((provider, now))
+            return self._rate_reply(provider)
+        if provider == "musicbrainz" and not headers.get("user-agent"):
+            return Reply(403, {"error": "Your application has not identified itself"}, headers=[("x-ratelimit-who", "ua-missing")])
+        return None
+
+    @staticmethod
+    def _rate_reply(provider):
+        if provider == "lastfm":
+            return lastfm_error(29, "Rate limit exceeded: your IP has made too many requests", 429)
+        return Reply(503, {"error": "Your requests are exceeding the allowable rate limit."},
+                     headers=[("x-ratelimit-zone", "ws ip=127.0.0.1"), ("x-ratelimit-remaining", "0"), ("Retry-After", "1")])
+
+    # --- faults ---------------------------------------------------------------------------
+    def _fault(self, provider):
+        for rule in self.faults[provider]:
+            if rule.get("count") == 0 or self.random.random() >= rule.get("share", 1.0):
+                continue
+            if rule.get("count") is not None:
+                rule["count"] -= 1
+            return rule["kind"]
+        return None
+
+    async def _misbehave(self, kind, provider, target, writer):
+        busy = {"error": "The web server is busy just now. Please come back later."}
+        plain = {
+            "403": lambda: lastfm_error(10, "Invalid API key", 403) if provider == "lastfm" else Reply(403, {"error": "identify yourself"}),
+            "404": lambda: Reply(404, {"error": "Not Found"}),
+            "429": lambda: Reply(429, {"error": "slow down"}, headers=[("Retry-After", "1")]),
+            "503rate": lambda: self._rate_reply(provider),
+            "503busy": lambda: Reply(503, busy, headers=[("x-ratelimit-zone", "global"), ("Retry-After", "0")]),
+            "503search": lambda: Reply(503, busy, headers=[("x-ratelimit-zone", "search-global"), ("x-ratelimit-who", "search-shed"),
+                                                           ("Retry-After", "0")]),
+            "500": lambda: Reply(500, {"error": "oops"}),
+            "html": lambda: Reply(200, b"<!doctype html><title>Sign in to the network</title>", "text/html"),
+            "truncated": lambda: Reply(200, b'{"recordings":[{"id":"0","title":"Hal'),
+            "deep": lambda: Reply(200, b'{"track":' + b"[" * 100000 + b"]" * 100000 + b"}"),
+            "types": lambda: Reply(200, {"track": [1, "two"], "recordings": {"id": 7}, "error": {"x": []}, "results": "FIXME"}),
+            "error29": lambda: lastfm_error(29, "Rate limit exceeded"),
+            "key": lambda: lastfm_error(10, "Invalid API key - You must be granted a valid key by last.fm", 403),
+            "redirect": lambda: Reply(301, b"", headers=[("Location", target)]),
+        }
+        if kind in plain:
+            return await self._send(writer, plain[kind]())
+        if kind == "huge":
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 52428800\r\n\r\n")
+            for _ in range(800):
+                writer.write(b" " * 65536)
+                await writer.drain()
+            return False
+        if kind == "drip":
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n")
+            for _ in range(600):
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.2)
+            return False
+        if kind == "reset":
+            writer.transport.abort()
+            return False
+        if kind == "hang":
+            await asyncio.sleep(60)
+            return False
+        raise ValueError("unknown fault " + kind)
+
+    # --- Last.fm ----------------------------------------------------------------------------
+    def _lastfm(self, query):
+        if query.get("api_key") != self.lastfm_key:
+            return lastfm_error(10, "Invalid API key - You must be granted a valid key by last.fm", 403)
+        method = query.get("method", "").lower()
+        if method == "track.getinfo":
+            song = self.catalogue.find(query.get("artist", ""), query.get("track", ""))
+            if not song:
+                return lastfm_error(6, "Track not found", 200)
+            return Reply(200, {"track": {
+                "name": song.title, "url": "https://www.last.fm/music/x", "duration": "0",
+                "listeners": str(song.listeners), "playcount": str(song.listeners * 7),
+                "artist": {"name": song.artist, "url": "https://www.last.fm/music/x"},
+                "toptags": {"tag": [{"name": g, "url": "https://www.last.fm/tag/x"} for g in song.genres + ["seen live"]]}}})
+        if method == "track.search":
+            found = self.catalogue.find_title(query.get("track", ""))
+            if query.get("artist"):
+                found = [s for s in found if fold(s.artist) == fold(query["artist"])]
+            rows = [{"name": s.title, "artist": s.artist, "url": "x", "streamable": "FIXME", "listeners": str(s.listeners), "mbid": ""}
+                    for s in found]
+            return Reply(200, {"results": {"opensearch:totalResults": str(len(rows)), "trackmatches": {"track": rows}, "@attr": {}}})
+        return lastfm_error(3, "Invalid Method - No method with that name in this package", 400)
+
+    # --- MusicBrainz --------------------------------------------------------------------------
+    def _musicbrainz(self, path, query):
+        if not path.rstrip("/").endswith("/recording"):
+            return Reply(404, {"error": "Not Found"})
+        text = query.get("query", "")
+        if not text.strip():
+            return Reply(400, {"error": "You submitted a blank search query. Please try again."})
+        found = []
+        for artist, title in lucene_pairs(text):
+            song = self.catalogue.find(artist, title) if artist else None
+            for s in ([song] if song else [] if artist else self.catalogue.find_title(title)):
+                if s not in found:
+                    found.append(s)
+        return Reply(200, {"created": "2026-01-01T00:00:00.000Z", "count": len(found), "offset": 0,
+                           "recordings": [self._recording(s) for s in found[:int(query.get("limit", 25))]]})
+
+    @staticmethod
+    def _recording(song):
+        credit = [{"name": song.artist, "artist": {"id": song.mbid[::-1], "name": song.artist, "sort-name": song.artist}}]
+        if song.guests:
+            joint, _, guest = song.guests.strip().partition(" ")
+            credit[0]["joinphrase"] = " %s " % joint
+            credit.append({"name": guest, "artist": {"id": song.mbid, "name": guest, "sort-name": guest}})
+        row = {"id": song.mbid, "score": 100, "title": song.title, "length": None, "video": None, "artist-credit": credit,
+               "tags": [{"count": 3, "name": g} for g in song.genres], "releases": []}
+        if song.reissue:
+            row["releases"].append({"id": song.mbid, "title": "Greatest Hits", "status": "Official", "count": 1, "date": str(song.reissue),
+                                    "release-group": {"id": song.mbid, "title": "Greatest Hits", "primary-type": "Album",
+                                                      "secondary-types": ["Compilation"]}})
+        if song.year:
+            row["first-release-date"] = "%d-05-01" % song.year
+            row["releases"].append({"id": song.mbid, "title": song.title, "status": "Official", "count": 1, "date": "%d-05-01" % song.year,
+                                    "release-group": {"id": song.mbid, "title": song.title, "primary-type": "Album"}})
+        return row
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--any", type=float, default=0.7, metavar="SHARE", help="share of all pairs that are known (default 0.7)")
+    parser.add_argument("--latency", type=float, nargs=2, default=(0.0, 0.0), metavar=("LOW", "HIGH"), help="seconds")
+    parser.add_argument("--no-limits", action="store_true", help="answer at any rate")
+    args = parser.parse_args()
+    fake = FakeProviders(Catalogue(any_share=args.any), limits=not args.no_limits, latency=tuple(args.latency)).start(args.port)
+    print("lastfm.url=%s\nmusicbrainz.url=%s\nLASTFM_API_KEY=%s" % (fake.lastfm_url, fake.musicbrainz_url, fake.lastfm_key), flush=True)
+    try:
+        fake.thread.join()
+    except KeyboardInterrupt:
+        fake.stop()
+
+
+if __name__ == "__main__":
+    main()

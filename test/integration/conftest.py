@@ -1,0 +1,240 @@
+"""The real daemon on free ports in a temporary folder, and the fake providers beside it.
+
+Tests wait for conditions (`wait_for`), never for time. The programs come from the folder in SONGBOOKD_BUILD
+(default build-test).
+"""
+import http.client
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "test"))
+BUILD = pathlib.Path(os.environ.get("SONGBOOKD_BUILD", ROOT / "build-test")).resolve()
+
+from fake.catalogue import Catalogue, Song  # noqa: E402
+from fake.providers import FakeProviders  # noqa: E402
+
+PATIENCE = float(os.environ.get("SONGBOOKD_TEST_PATIENCE", 30))
+
+
+def wait_for(condition, what="the condition", seconds=PATIENCE):
+    """Returns the first true value of condition(); fails after a generous while."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError("waited %d s in vain for %s" % (seconds, what))
+        time.sleep(0.02)
+
+
+class Answer:
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = {k.lower(): v for k, v in response.getheaders()}
+        self.body = response.read()
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path, timeout=PATIENCE):
+        super().__init__("localhost", timeout=timeout)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+def clean_environment(extra=None):
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("SONGBOOKD_", "LASTFM", "LISTENBRAINZ"))}
+    env.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0")
+    env.update(extra or {})
+    return env
+
+
+class Daemon:
+    """One songbookd over the folder `songs` below `home`."""
+
+    def __init__(self, home, fake=None, key=True, args=(), env=None, folders=None):
+        self.home = pathlib.Path(home)
+        self.songs = self.home / "songs"
+        self.songs.mkdir(exist_ok=True)
+        self.database = self.home / "songbook.db"
+        self.socket = self.home / "sock"
+        self.fake, self.key, self.args, self.env = fake, key, list(args), dict(env or {})
+        self.folders = folders if folders is not None else [str(self.songs)]
+        self.process = None
+        self.log = ""
+
+    # --- files ------------------------------------------------------------------------
+    def add_song(self, name, size=0, age=60, folder=None):
+        """Makes a file whose last change lies `age` seconds back; name may be bytes."""
+        base = os.fsencode(folder or self.songs)
+        path = os.path.join(base, os.fsencode(name))
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as f:
+            f.write(b"x" * size)
+        when = time.time() - age
+        os.utime(path, (when, when))
+        return path
+
+    # --- life -------------------------------------------------------------------------
+    def command(self, *more):
+        options = ["--config", os.devnull, "--database", str(self.database), "--socket", str(self.socket), "--listen", "127.0.0.1:0"]
+        if self.fake:
+            options += ["--set", "lastfm.url=" + self.fake.lastfm_url, "--set", "musicbrainz.url=" + self.fake.musicbrainz_url]
+        return [str(BUILD / "songbookd"), *options, *self.args, *more, *self.folders]
+
+    def environment(self):
+        env = clean_environment(self.env)
+        if self.fake and self.key:
+            env.setdefault("LASTFM_API_KEY", self.fake.lastfm_key)
+        return env
+
+    def start(self, *more, ready=True):
+        self.log = ""
+        self.address = None
+        self.process = subprocess.Popen(self.command(*more), env=self.environment(), stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self._lines = threading.Thread(target=self._read_log, args=(self.process,), daemon=True)
+        self._lines.start()
+        self.stdout = b""
+        self._out = threading.Thread(target=self._read_out, args=(self.process,), daemon=True)
+        self._out.start()
+        if ready:
+            wait_for(lambda: self.address or self.process.poll() is not None, "the daemon to listen")
+            assert self.address, "the daemon did not start:\n" + self.log
+        return self
+
+    def _read_log(self, process):
+        for line in process.stderr:
+            text = line.decode("utf-8", "replace")
+            self.log += text
+            if "listening address=http://" in text:
+                self.address = text.split("address=http://")[1].strip()
+
+    def _read_out(self, process):
+        for chunk in iter(lambda: process.stdout.read1(65536), b""):
+            self.stdout += chunk
+
+    def wait(self, seconds=PATIENCE):
+        code = self.process.wait(seconds)
+        self._lines.join(5)
+        self._out.join(5)
+        return code
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            code = self.wait()
+            assert code == 0, "exit code %d\n%s" % (code, self.log)
+        assert "ERROR: " not in self.log and "runtime error" not in self.log, self.log
+
+    def kill(self):
+        self.process.kill()
+        self.wait()
+
+    # --- talking ------------------------------------------------------------------------
+    def connection(self, timeout=PATIENCE):
+        host, port = self.address.rsplit(":", 1)
+        return http.client.HTTPConnection(host, int(port), timeout=timeout)
+
+    def request(self, method, path, body=None, headers=None, connection=None, raw=None):
+        c = connection or self.connection()
+        send = dict(headers or {})
+        data = raw
+        if body is not None or method in ("POST", "PATCH"):
+            data = json.dumps(body if body is not None else {}).encode() if raw is None else raw
+            send.setdefault("Content-Type", "application/json")
+        c.request(method, path if path.startswith("/") else "/api/v1/" + path, data, send)
+        answer = Answer(c.getresponse())
+        if connection is None:
+            c.close()
+        return answer
+
+    def get(self, path, **kw):
+        answer = self.request("GET", path, **kw)
+        assert answer.status == 200, (path, answer.status, answer.body)
+        return answer.json
+
+    def post(self, path, body=None, **kw):
+        return self.request("POST", path, body, **kw)
+
+    def patch(self, song_id, **fields):
+        tag = self.request("GET", "songs/%d" % song_id).headers["etag"]
+        return self.request("PATCH", "songs/%d" % song_id, fields, headers={"If-Match": tag})
+
+    def songs_list(self, query=""):
+        """Every song of all pages."""
+        found, cursor = [], ""
+        while True:
+            page = self.get("songs?limit=500" + ("&" + query if query else "") + cursor)
+            found += page["songs"]
+            if not page["next"]:
+                return found
+            cursor = "&cursor=" + page["next"]
+
+    def song(self, part):
+        """The one song whose file name holds `part`."""
+        found = [s for s in self.songs_list() if part in s["file_path"]]
+        assert len(found) == 1, (part, found)
+        return found[0]
+
+    def wait_listed(self, count):
+        return wait_for(lambda: self.get("progress")["total"] == count, "%d songs to be listed" % count)
+
+    def wait_done(self, seconds=PATIENCE):
+        """Until the library is read and the queue is empty."""
+        return wait_for(lambda: (p := self.get("progress"))["queue_remaining"] == 0 and not p["scan"]["running"] and p["total"] and p,
+                        "the queue to be empty", seconds)
+
+
+@pytest.fixture
+def fake():
+    providers = FakeProviders(Catalogue([
+        Song("ABBA", "Dancing Queen", 1976, ["pop", "disco"]),
+        Song("Queen", "Bohemian Rhapsody", 1975, ["rock"], reissue=2011),
+        Song("Adele", "Rolling in the Deep", 2010, ["soul"]),
+        Song("Oasis", "Wonderwall", 1995, ["britpop"]),
+        Song("AC/DC", "Highway to Hell", 1979, ["hard rock"]),
+    ]), limits=False).start()
+    yield providers
+    providers.stop()
+
+
+@pytest.fixture
+def daemon(tmp_path, fake):
+    """Not started: tests add songs first, then daemon.start()."""
+    # fast rates: a mirror's URL may be asked faster than the public servers
+    d = Daemon(tmp_path, fake, args=["--set", "lastfm.rate=100", "--set", "musicbrainz.rate=100"])
+    yield d
+    d.stop()
+
+
+@pytest.fixture
+def make_daemon(tmp_path):
+    made = []
+
+    def make(name="d", **kw):
+        home = tmp_path / name
+        home.mkdir(exist_ok=True)
+        made.append(Daemon(home, **kw))
+        return made[-1]
+    yield make
+    for d in made:
+        d.stop()
