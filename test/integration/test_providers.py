@@ -1,0 +1,144 @@
+"""Providers that refuse, fail and lie: no wrong "not found", no lost song, no attempt for a refusal."""
+import pytest
+
+from conftest import wait_for
+
+REFUSALS = {"lastfm": ["429", "error29"], "musicbrainz": ["429", "503rate", "503busy", "503search"]}
+FAILURES = ["500", "html", "truncated", "deep", "types", "huge", "reset", "redirect"]
+
+
+def lonely(make_daemon, fake, provider, **more):
+    """A daemon that asks only this provider, with one song it knows."""
+    other = "musicbrainz" if provider == "lastfm" else "lastfm"
+    d = make_daemon(fake=fake, args=["--set", other + ".enabled=no", "--set", provider + ".rate=50"], **more)
+    d.add_song("ABBA - Dancing Queen (Karaoke).mp4")
+    return d
+
+
+@pytest.mark.parametrize("provider,kind", [(p, k) for p, kinds in REFUSALS.items() for k in kinds])
+def test_a_refusal_costs_no_attempt_and_the_song_is_found_later(make_daemon, fake, provider, kind):
+    fake.fail(provider, kind, count=1)
+    d = lonely(make_daemon, fake, provider)
+    d.start()
+    wait_for(lambda: d.get("progress")["providers"][provider]["refused"] == 1, "the refusal")
+    song = d.song("Dancing")
+    assert song["metadata_status"] == "parsed"
+    wait_for(lambda: d.song("Dancing")["metadata_status"] == "enriched", "the song to be found later")
+    assert d.song("Dancing")["enrichment_attempts"] == 1
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+@pytest.mark.parametrize("provider", ["lastfm", "musicbrainz"])
+def test_a_failure_counts_one_attempt_and_is_tried_again(make_daemon, fake, provider, kind):
+    fake.fail(provider, kind, count=1)
+    d = lonely(make_daemon, fake, provider)
+    d.start()
+    wait_for(lambda: d.get("progress")["providers"][provider]["failed"] == 1, "the failure")
+    assert d.song("Dancing")["metadata_status"] == "parsed"
+    wait_for(lambda: d.song("Dancing")["metadata_status"] == "enriched", "the second attempt")
+    assert d.song("Dancing")["enrichment_attempts"] == 2
+
+
+def test_three_failures_give_up_and_keep_the_parsed_values(make_daemon, fake):
+    fake.fail("musicbrainz", "500")
+    d = lonely(make_daemon, fake, "musicbrainz")
+    d.start()
+    song = wait_for(lambda: (s := d.song("Dancing"))["metadata_status"] == "enrichment_failed" and s, "giving up", 60)
+    assert song["reason"] == "gave_up" and song["enrichment_attempts"] == 3
+    assert {song["artist"], song["title"]} == {"ABBA", "Dancing Queen"}
+    fake.heal()
+    assert d.post("songs/%d/requeue" % song["id"]).status == 200
+    wait_for(lambda: d.song("Dancing")["metadata_status"] == "enriched", "the person's wish", 60)
+
+
+def test_a_refused_key_is_told_and_everything_else_goes_on(make_daemon, fake):
+    d = make_daemon(fake=fake, args=["--set", "lastfm.rate=50", "--set", "musicbrainz.rate=50"], env={"LASTFM_API_KEY": "wrong" * 6})
+    for name in ("ABBA - Dancing Queen.mp4", "Adele - Rolling in the Deep.mp4", "No One - Ever Heard.mp4"):
+        d.add_song(name)
+    d.start()
+    d.wait_done()
+    assert d.get("progress")["providers"]["lastfm"]["state"] == "key_refused"
+    assert d.song("Dancing")["metadata_status"] == "enriched"
+    assert d.song("Ever Heard")["reason"] == "not_found"
+    assert fake.requests("lastfm") <= 4
+
+
+def test_without_a_lastfm_key_musicbrainz_does_the_work(make_daemon, fake):
+    d = make_daemon(fake=fake, key=False, args=["--set", "musicbrainz.rate=50"])
+    d.add_song("ABBA - Dancing Queen.mp4")
+    d.start()
+    d.wait_done()
+    song = d.song("Dancing")
+    assert (song["metadata_status"], song["year"]) == ("enriched", 1976)
+    assert d.get("progress")["providers"]["lastfm"]["state"] == "needs_key"
+    assert fake.requests("lastfm") == 0
+
+
+def test_a_karaoke_brand_is_refused(make_daemon, fake):
+    from fake.catalogue import Song
+    fake.catalogue.add(Song("Ameritz Karaoke Band", "Some Rare Tune", 2010))
+    d = make_daemon(fake=fake, args=["--set", "lastfm.rate=50", "--set", "musicbrainz.rate=50"])
+    d.add_song("Some Rare Tune (In the Style of Real Singer) [Karaoke].mp4")
+    d.start()
+    d.wait_done()
+    song = d.song("Rare Tune")
+    assert song["artist"] == "Real Singer" and song["metadata_status"] == "enrichment_failed"
+
+
+def test_songs_with_the_same_names_are_asked_once(make_daemon, fake):
+    d = make_daemon(fake=fake, args=["--set", "lastfm.rate=50", "--set", "musicbrainz.rate=50"])
+    for i in range(6):
+        d.add_song("ABBA - Dancing Queen (Karaoke)---aBcDeFgHi%02d.mp4" % i)
+    d.start()
+    d.wait_done()
+    assert all(s["metadata_status"] == "enriched" for s in d.songs_list())
+    assert fake.requests("lastfm") == 1
+
+
+def test_a_year_of_lastfm_is_never_invented(make_daemon, fake):
+    d = lonely(make_daemon, fake, "lastfm")
+    d.start()
+    d.wait_done()
+    song = d.song("Dancing")
+    assert song["metadata_status"] == "enriched" and song["year"] is None
+    assert 0.70 <= song["confidence"] <= 0.84
+
+
+def test_limits_are_kept_at_the_real_rates(make_daemon):
+    from fake.catalogue import Catalogue
+    from fake.providers import FakeProviders
+    strict = FakeProviders(Catalogue(any_share=1.0), limits=True, latency=(0.05, 0.25)).start()
+    try:
+        d = make_daemon(fake=strict)
+        for i in range(40):
+            d.add_song("Band %d - Tune %d.mp4" % (i, i))
+        d.start()
+        wait_for(lambda: strict.requests("lastfm") >= 35 and strict.requests("musicbrainz") >= 6, "requests", 60)
+        assert strict.worst_window("lastfm", 1.0) <= 5
+        assert strict.worst_window("musicbrainz", 1.0) <= 1
+        assert strict.peak["musicbrainz"] == 1
+        assert strict.broken == []
+    finally:
+        d.stop()
+        strict.stop()
+
+
+def test_limits_are_kept_across_a_restart_loop(make_daemon):
+    from fake.catalogue import Catalogue
+    from fake.providers import FakeProviders
+    strict = FakeProviders(Catalogue(any_share=1.0), limits=True).start()
+    try:
+        d = make_daemon(fake=strict)
+        for i in range(40):
+            d.add_song("Band %d - Tune %d.mp4" % (i, i))
+        for _ in range(4):
+            seen = strict.requests("lastfm")
+            d.start()
+            wait_for(lambda: strict.requests("lastfm") > seen + 1, "requests")
+            d.kill()
+        assert strict.worst_window("lastfm", 1.0) <= 5
+        assert strict.worst_window("musicbrainz", 1.0) <= 1
+        assert strict.broken == []
+    finally:
+        strict.stop()
+    d.process = None

@@ -1,0 +1,192 @@
+"""Starting with bad input gets one sentence and the right exit code; ending is clean and quick."""
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import time
+
+from conftest import BUILD, clean_environment, wait_for
+
+
+def run(*args, env=None, seconds=20):
+    return subprocess.run([str(BUILD / "songbookd"), *map(str, args)], env=clean_environment(env), capture_output=True, text=True,
+                          timeout=seconds, stdin=subprocess.DEVNULL)
+
+
+def one_sentence(result, *words):
+    lines = [l for l in result.stderr.splitlines() if l.startswith("songbookd:")]
+    assert lines, result.stderr
+    for word in words:
+        assert word in result.stderr, (word, result.stderr)
+
+
+def test_unknown_option_is_a_usage_error():
+    r = run("--no-such-option")
+    assert r.returncode == 2
+    one_sentence(r, "--no-such-option", "--help")
+
+
+def test_help_and_version_fit_a_terminal():
+    r = run("--help")
+    assert r.returncode == 0 and "--once" in r.stdout
+    assert max(len(l) for l in r.stdout.splitlines()) <= 80
+    assert run("--version").stdout.startswith("songbookd ")
+
+
+def test_unknown_configuration_key_names_line_and_nearest(tmp_path):
+    conf = tmp_path / "c.conf"
+    conf.write_text("[server]\nlisten=127.0.0.1:0\n[lastfm]\nrat=3\n[musicbrainz]\nrate=fast\n")
+    r = run("--config", conf, "--check-config")
+    assert r.returncode == 78
+    one_sentence(r, ":4:", "lastfm.rate", ":6:")
+
+
+def test_good_configuration_is_called_good(tmp_path):
+    conf = tmp_path / "c.conf"
+    conf.write_text("[API_KEYS]\nlastfm = 0123456789abcdef0123456789abcdef\n[library]\nfolders=/one\nfolders=/two\n")
+    r = run("--config", conf, "--check-config")
+    assert r.returncode == 0, r.stderr
+
+
+def test_public_address_without_token_is_refused(tmp_path):
+    r = run("--config", os.devnull, "--database", tmp_path / "db", "--listen", "0.0.0.0:0", tmp_path)
+    assert r.returncode == 78
+    one_sentence(r, "token")
+    assert not (tmp_path / "db").exists()
+
+
+def test_a_key_on_the_command_line_is_refused(tmp_path):
+    r = run("--config", os.devnull, "--set", "API_KEYS.lastfm=secret", tmp_path)
+    assert r.returncode == 2
+    one_sentence(r, "secret")
+
+
+def test_foreign_or_damaged_database_is_refused_and_untouched(tmp_path):
+    foreign = tmp_path / "foreign.db"
+    db = sqlite3.connect(foreign)
+    db.execute("CREATE TABLE other (x)")
+    db.commit()
+    db.close()
+    damaged = tmp_path / "damaged.db"
+    damaged.write_bytes(b"this is no database at all" * 500)
+    for path in (foreign, damaged):
+        before = path.read_bytes()
+        r = run("--config", os.devnull, "--database", path, "--socket", "none", "--listen", "127.0.0.1:0", tmp_path)
+        assert r.returncode == 78, r.stderr
+        one_sentence(r, str(path))
+        assert path.read_bytes() == before
+
+
+def test_database_from_a_newer_version_is_refused_and_untouched(daemon):
+    daemon.start()
+    daemon.stop()
+    db = sqlite3.connect(daemon.database)
+    db.execute("PRAGMA user_version = 9999")
+    db.execute("PRAGMA journal_mode = DELETE")
+    db.close()
+    before = daemon.database.read_bytes()
+    daemon.start(ready=False)
+    assert daemon.wait() == 78
+    assert "newer" in daemon.log
+    assert daemon.database.read_bytes() == before
+    daemon.process = None
+
+
+def test_port_in_use_is_said_and_exits_1(make_daemon):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        d = make_daemon(args=["--listen", "127.0.0.1:%d" % s.getsockname()[1]])
+        d.start(ready=False)
+        assert d.wait() == 1
+        assert "in use" in d.log, d.log
+
+
+def test_second_daemon_on_the_same_database_refuses(daemon, make_daemon):
+    daemon.start()
+    other = make_daemon("other")
+    other.database = daemon.database
+    other.start(ready=False)
+    assert other.wait() == 1
+    assert str(daemon.database) in other.log
+    assert daemon.get("health")["name"] == "songbookd"
+
+
+def test_second_daemon_on_the_same_socket_refuses(daemon, make_daemon):
+    daemon.start()
+    other = make_daemon("other")
+    other.socket = daemon.socket
+    other.start(ready=False)
+    assert other.wait() == 1
+    assert str(daemon.socket) in other.log
+    assert daemon.get("health")["name"] == "songbookd"
+
+
+def test_a_stale_socket_is_replaced(daemon):
+    daemon.start()
+    daemon.kill()
+    assert daemon.socket.exists()
+    daemon.start()
+    assert daemon.get("health")["name"] == "songbookd"
+    assert oct(os.stat(daemon.socket).st_mode & 0o777) == "0o660"
+    daemon.stop()
+    assert not daemon.socket.exists()
+
+
+def test_a_library_folder_that_does_not_exist_yet_is_waited_for(make_daemon, tmp_path):
+    later = tmp_path / "later"
+    d = make_daemon(folders=[str(later)], args=["--set", "musicbrainz.enabled=no"])
+    d.start()
+    wait_for(lambda: str(later) in d.get("scan")["problem"], "the missing folder to be shown")
+    later.mkdir()
+    d.add_song("ABBA - Dancing Queen.mp4", folder=later)
+    d.post("scan")
+    d.wait_listed(1)
+
+
+def test_once_does_not_wait_for_a_folder(tmp_path):
+    r = run("--once", "--config", os.devnull, "--database", tmp_path / "db", tmp_path / "nowhere")
+    assert r.returncode == 78
+    one_sentence(r, "nowhere")
+
+
+def test_term_ends_within_two_seconds_while_requests_hang(daemon, fake):
+    fake.fail("lastfm", "hang")
+    fake.fail("musicbrainz", "hang")
+    for i in range(20):
+        daemon.add_song("Band %d - Tune %d.mp4" % (i, i))
+    daemon.start()
+    wait_for(lambda: fake.in_flight["lastfm"] > 0, "a hanging request")
+    began = time.monotonic()
+    daemon.process.send_signal(signal.SIGTERM)
+    assert daemon.wait(10) == 0, daemon.log
+    assert time.monotonic() - began < 4    # 2 s, doubled for the sanitizers on a busy machine
+    db = sqlite3.connect(daemon.database)
+    assert db.execute("SELECT sum(enrichment_attempts), count(*) FROM songs").fetchone() == (0, 20)
+    assert db.execute("SELECT count(*) FROM enrichment_queue").fetchone() == (20,)
+
+
+def test_term_ends_quickly_with_dns_dead(make_daemon):
+    # a name server that never answers: resolv.conf cannot be changed here, so the name is one that only
+    # the network could resolve
+    d = make_daemon(args=["--set", "lastfm.enabled=no", "--set", "musicbrainz.url=https://songbookd-test.invalid/ws/2"])
+    d.add_song("ABBA - Dancing Queen.mp4")
+    d.start()
+    wait_for(lambda: d.get("progress")["total"] == 1, "the song")
+    began = time.monotonic()
+    d.process.send_signal(signal.SIGTERM)
+    assert d.wait(10) == 0, d.log
+    assert time.monotonic() - began < 4
+
+
+def test_keys_never_appear_in_any_output(daemon, fake):
+    daemon.add_song("ABBA - Dancing Queen.mp4")
+    daemon.args += ["--set", "log.level=debug", "--events", "-"]
+    daemon.start()
+    daemon.wait_done()
+    answers = [daemon.request("GET", p).body.decode() for p in ("progress", "songs", "settings", "providers", "changes")]
+    daemon.stop()
+    for text in [daemon.log, daemon.stdout.decode(), *answers]:
+        assert fake.lastfm_key not in text
+    assert fake.lastfm_key.encode() not in daemon.database.read_bytes()

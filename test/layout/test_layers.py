@@ -1,0 +1,91 @@
+"""The layout shows the architecture: which room may include which, and where each library is used."""
+import pathlib
+import re
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SRC = ROOT / "src"
+MAY_USE = {
+    "base": [],
+    "song": ["base"],
+    "config": ["base"],
+    "store": ["base", "song"],
+    "net": ["base"],
+    "provider": ["base", "song"],
+    "work": ["base", "song", "config", "store", "net", "provider"],
+    "api": ["base", "song", "config", "store", "net", "provider", "work"],
+    "ctl": ["base", "song", "config"],
+    "daemon": ["base", "config"],
+}
+ONLY_IN = {
+    "sqlite3.h": "store",
+    "curl/curl.h": "net",
+    "llhttp.h": "net",
+    "ini.h": "config",
+    "utf8proc.h": ("base", "song"),
+}
+
+
+def includes(path):
+    return re.findall(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', path.read_text(), re.M)
+
+
+def sources():
+    return sorted(p for p in SRC.rglob("*.[ch]"))
+
+
+def test_rooms_use_only_the_rooms_below_them():
+    bad = []
+    for path in sources():
+        room = path.relative_to(SRC).parts[0]
+        if room not in MAY_USE:
+            continue
+        for name in includes(path):
+            other = name.split("/")[0]
+            if other in MAY_USE and other != room and other not in MAY_USE[room]:
+                bad.append("%s includes %s" % (path.relative_to(ROOT), name))
+    assert not bad, "\n".join(bad)
+
+
+def test_each_library_is_included_in_one_room():
+    bad = []
+    for path in sources():
+        room = path.relative_to(SRC).parts[0]
+        for name in includes(path):
+            if name in ONLY_IN and room not in ONLY_IN[name]:
+                bad.append("%s includes %s" % (path.relative_to(ROOT), name))
+    assert not bad, "\n".join(bad)
+
+
+def test_every_room_has_its_paragraph_in_the_architecture():
+    text = (ROOT / "docs/architecture.md").read_text()
+    rooms = [p.name for p in SRC.iterdir() if p.is_dir() and any(p.iterdir())]
+    assert [r for r in rooms if "src/%s/" % r not in text] == []
+
+
+def test_every_route_has_its_section_in_the_api_document():
+    text = (ROOT / "docs/api.md").read_text()
+    routes = re.findall(r'\{HTTP_(\w+),\s*"([^"]+)"', "".join(p.read_text() for p in sorted((SRC / "api").glob("*.c"))))
+    assert len(routes) > 20
+    missing = ["%s %s" % r for r in routes if "%s %s" % r not in text]
+    assert missing == []
+
+
+def test_every_option_stands_in_the_configuration_document():
+    text = (ROOT / "docs/configuration.md").read_text()
+    names = re.findall(r'\{\s*(?:\.name = )?"([A-Za-z_]+\.[a-z_]+)"', (SRC / "config/options.c").read_text())
+    assert len(names) > 20
+    assert [n for n in names if "`%s`" % n not in text] == []
+
+
+def test_top_level_holds_only_what_the_readme_names():
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    top = {t.split("/")[0] for t in tracked if t}
+    allowed = {"src", "deps", "test", "docs", "meson.build", "meson_options.txt", "README.md", "LICENSE", "CHANGELOG.md"}
+    assert {t for t in top if not t.startswith(".")} <= allowed
+
+
+def test_no_promise_is_hidden_in_a_comment():
+    words = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
+    hits = [str(p.relative_to(ROOT)) for p in sources() if words.search(p.read_text())]
+    assert hits == []

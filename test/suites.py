@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""Builds and runs every suite, and ends with one line 'N passed, N failed' that counts them all.
+
+A suite that cannot be built, or that ends without counting, counts as one failure. Called by
+test/run, which installs what is needed first.
+"""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PYTHON = "/usr/bin/python3"        # Debian's: the one that has Debian's pytest
+FUZZ_SECONDS = int(os.environ.get("SONGBOOKD_FUZZ_SECONDS", 20))
+
+
+def call(command, env=None, **kw):
+    print("+ " + " ".join(map(str, command)), flush=True)
+    return subprocess.run(list(map(str, command)), cwd=ROOT, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, **kw)
+
+
+def build(folder, compiler, *options, targets=()):
+    """True when the folder holds an up-to-date build."""
+    folder = ROOT / folder
+    if not (folder / "build.ninja").exists():
+        if call(["meson", "setup", folder, ROOT, "-Dwerror=true", *options], env={"CC": compiler}, stdout=subprocess.DEVNULL).returncode:
+            return False
+    return call(["ninja", "-C", folder, *targets], stdout=subprocess.DEVNULL).returncode == 0
+
+
+def count_cmocka(log):
+    """Sums what the test programs say of themselves; one that says nothing crashed."""
+    text = log.read_text(errors="replace")
+    passed = sum(int(n) for n in re.findall(r"\[  PASSED  \] (\d+) test", text))
+    failed = sum(int(n) for n in re.findall(r"\[  FAILED  \] (\d+) test", text))
+    return passed, failed
+
+
+def unit(folder, env=None, names=(), wrapper=()):
+    result = call(["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", *wrapper, *names],
+                  env={"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", **(env or {})})
+    log = ROOT / folder / "meson-logs" / ("testlog-valgrind.txt" if wrapper else "testlog.txt")
+    passed, failed = count_cmocka(log)
+    return passed, failed + (1 if result.returncode and not failed else 0)
+
+
+def suite_unit_gcc():
+    """unit tests, gcc with ASan and UBSan"""
+    if not build("build-test", "gcc", "-Db_sanitize=address,undefined"):
+        return 0, 1
+    return unit("build-test")
+
+
+def suite_unit_clang():
+    """unit tests, clang"""
+    if not build("build-clang", "clang"):
+        return 0, 1
+    return unit("build-clang")
+
+
+def suite_tsan():
+    """the store queue under ThreadSanitizer"""
+    if not build("build-tsan", "clang", "-Db_sanitize=thread", "-Db_lundef=false", targets=["test/unit/test_dbq"]):
+        return 0, 1
+    return unit("build-tsan", {"TSAN_OPTIONS": "halt_on_error=1"}, ["dbq"])
+
+
+def suite_fuzz():
+    """each fuzzer for a short while, libFuzzer with ASan and UBSan"""
+    if not build("build-fuzz", "clang", "-Dfuzz=true", "-Dtests=false", "-Db_sanitize=address,undefined", "-Db_lundef=false"):
+        return 0, 1
+    fuzzers = sorted(p for p in (ROOT / "build-fuzz/test/fuzz").glob("fuzz_*") if p.is_file() and os.access(p, os.X_OK))
+    passed = failed = 0
+    for fuzzer in fuzzers:
+        corpus = ROOT / "build-fuzz" / ("corpus-" + fuzzer.name)
+        corpus.mkdir(exist_ok=True)
+        seeds = ROOT / "test/fuzz" / fuzzer.name.replace("fuzz_", "seeds_")
+        rc = call([fuzzer, "-max_total_time=%d" % FUZZ_SECONDS, "-max_len=70000", "-timeout=5", "-rss_limit_mb=2048", "-verbosity=0",
+                   "-print_final_stats=1", corpus, *([seeds] if seeds.is_dir() else [])]).returncode
+        passed, failed = passed + (rc == 0), failed + (rc != 0)
+    return (passed, failed) if fuzzers else (0, 1)
+
+
+def pytest(folder, env=None):
+    report = ROOT / "build-test" / ("pytest-%s.xml" % folder.replace("/", "-"))
+    report.unlink(missing_ok=True)
+    call([PYTHON, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "--junitxml", report, folder],
+         env={"SONGBOOKD_BUILD": str(ROOT / "build-test"), **(env or {})})
+    if not report.exists():
+        return 0, 1
+    root = ET.parse(report).getroot()
+    totals = {k: sum(int(s.get(k, 0)) for s in root.iter("testsuite")) for k in ("tests", "failures", "errors", "skipped")}
+    failed = totals["failures"] + totals["errors"]
+    return totals["tests"] - failed - totals["skipped"], failed if totals["tests"] else 1
+
+
+def suite_layout():
+    """the house: layers, tables against documents, shell scripts"""
+    if not build("build-test", "gcc", "-Db_sanitize=address,undefined"):
+        return 0, 1
+    return pytest("test/layout")
+
+
+def suite_integration():
+    """the real daemon against fake providers, under ASan and UBSan"""
+    if not build("build-test", "gcc", "-Db_sanitize=address,undefined"):
+        return 0, 1
+    return pytest("test/integration")
+
+
+SUITES = {
+    "unit-gcc": suite_unit_gcc,
+    "unit-clang": suite_unit_clang,
+    "tsan": suite_tsan,
+    "layout": suite_layout,
+    "integration": suite_integration,
+    "fuzz": suite_fuzz,
+}
+
+
+def main():
+    names = sys.argv[1:] or list(SUITES)
+    unknown = [n for n in names if n not in SUITES]
+    if unknown:
+        sys.exit("there is no suite '%s'; the suites are: %s" % (unknown[0], " ".join(SUITES)))
+    lines, passed, failed = [], 0, 0
+    for name in names:
+        print("\n=== %s: %s" % (name, SUITES[name].__doc__), flush=True)
+        began = time.monotonic()
+        p, f = SUITES[name]()
+        passed, failed = passed + p, failed + f
+        lines.append("%-12s %5d passed %3d failed  %4d s  %s" % (name, p, f, time.monotonic() - began, SUITES[name].__doc__))
+    print("\n=== suites that ran\n" + "\n".join(lines) + "\n")
+    print("%d passed, %d failed" % (passed, failed))
+    sys.exit(1 if failed or not passed else 0)
+
+
+if __name__ == "__main__":
+    main()
