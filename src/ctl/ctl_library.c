@@ -1,0 +1,325 @@
+/* Commands about many songs: listing, queueing, the log of changes, exports. */
+#include "ctl/ctl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+#define PAGE_MAX 500
+#define ID_MAX 9007199254740991LL
+
+/* What `songs` was asked for; filters go to the daemon unread, which knows their values. */
+struct listing {
+    const char *q, *status, *min, *max, *year, *genre, *path, *youtube_id, *pikaraoke_id, *sort, *cursor, *limit;
+    bool all;
+    long long left;          /* songs still wanted */
+};
+
+static void listing_path(const struct listing *l, const char *cursor, struct buf *path)
+{
+    const struct {
+        const char *name, *value;
+    } filters[] = {{"q", l->q}, {"status", l->status}, {"min_confidence", l->min}, {"max_confidence", l->max}, {"year", l->year},
+                   {"genre", l->genre}, {"path", l->path}, {"youtube_id", l->youtube_id}, {"pikaraoke_id", l->pikaraoke_id},
+                   {"sort", l->sort}, {"cursor", cursor}};
+    char limit[32];
+
+    buf_reset(path);
+    buf_add_str(path, "/songs");
+    for (size_t i = 0; i < ARRAY_LEN(filters); i++)
+        query_add(path, filters[i].name, filters[i].value);
+    snprintf(limit, sizeof(limit), "%lld", l->left < PAGE_MAX ? l->left : PAGE_MAX);
+    query_add(path, "limit", limit);
+}
+
+static void print_songs(const cJSON *list, bool head)
+{
+    static const struct column columns[] = {{"ID", 6, true}, {"CONF", 4, true}, {"STATUS", 8, false}, {"ARTIST", 20, false},
+                                            {"TITLE", 24, false}, {"YEAR", 4, false}};
+
+    if (head)
+        print_head(columns, ARRAY_LEN(columns));
+    for (const cJSON *s = json_first(list); s; s = json_next(list, s)) {
+        const char *status = json_str(s, "metadata_status");
+        char *id = json_words(json_get(s, "id")), *year = json_words(json_get(s, "year")), confidence[16];
+        const char *cells[] = {id, confidence, status && strcmp(status, "enrichment_failed") == 0 ? "failed" : status,
+                               json_str(s, "artist"), json_str(s, "title"), year};
+        double c = 0;
+        json_num(s, "confidence", &c);
+        snprintf(confidence, sizeof(confidence), "%.2f", c);
+        print_row(columns, cells, ARRAY_LEN(cells));
+        free(id);
+        free(year);
+    }
+}
+
+/* One page; *cursor (owned) becomes the place of the next, NULL at the end. */
+static int page_show(struct ctl *ctl, struct listing *l, char **cursor, bool first)
+{
+    struct reply r = {0};
+    struct buf path;
+    char *next;
+    int rc;
+
+    buf_init(&path, 0);
+    listing_path(l, *cursor, &path);
+    rc = ask(ctl, "GET", buf_cstr(&path), NULL, NULL, &r);
+    buf_deinit(&path);
+    if (rc == EXIT_FINE && ctl->json)
+        rc = print_raw(&r);
+    else if (rc == EXIT_FINE)
+        print_songs(json_get(r.json, "songs"), first);
+    l->left -= json_count(json_get(r.json, "songs"));
+    next = json_get(r.json, "next") ? json_words(json_get(r.json, "next")) : NULL;
+    free(*cursor);
+    *cursor = next;
+    reply_deinit(&r);
+    return print_finish(rc);
+}
+
+int cmd_songs(struct ctl *ctl, int argc, char **argv)
+{
+    struct listing l = {0};
+    const struct arg_option own[] = {
+        {"--q", NULL, &l.q},         {"--status", NULL, &l.status},         {"--min-confidence", NULL, &l.min},
+        {"--year", NULL, &l.year},   {"--genre", NULL, &l.genre},           {"--max-confidence", NULL, &l.max},
+        {"--path", NULL, &l.path},   {"--youtube-id", NULL, &l.youtube_id}, {"--pikaraoke-id", NULL, &l.pikaraoke_id},
+        {"--sort", NULL, &l.sort},   {"--cursor", NULL, &l.cursor},         {"--limit", NULL, &l.limit},
+        {"--all", &l.all, NULL},     ARGS_END};
+    char *cursor;
+    bool first = true;
+    int rc = args_read(ctl, &argc, argv, own, 0, 0);
+
+    if (rc == EXIT_FINE)
+        puts("Filters: --status NAME --min-confidence N --max-confidence N --year N --genre NAME\n"
+             "--path TEXT --youtube-id ID --pikaraoke-id N; --sort NAME; --cursor TEXT goes on\n"
+             "where an earlier page ended. With --json each page of up to 500 is one line.");
+    if (rc != GO_ON)
+        return print_finish(rc);
+    l.left = l.all ? ID_MAX : 50;
+    if (l.limit && args_number("--limit", l.limit, 1, ID_MAX, &l.left) != 0)
+        return EXIT_USAGE;
+    cursor = mem_strdup(l.cursor);
+    do {
+        rc = page_show(ctl, &l, &cursor, first);
+        first = false;
+    } while (rc == EXIT_FINE && cursor && l.left > 0);
+    if (rc == EXIT_FINE && cursor && !ctl->json)
+        complain("there are more; --all shows them, or --cursor '%s' the next ones", cursor);
+    free(cursor);
+    return rc;
+}
+
+static int ids_put(struct json_out *o, int argc, char **argv)
+{
+    long long id;
+
+    json_open(o, "song_ids", '[');
+    for (int i = 0; i < argc; i++) {
+        if (args_number("ID", argv[i], 1, ID_MAX, &id) != 0)
+            return ERR_USAGE;
+        json_put_int(o, NULL, id);
+    }
+    json_close(o, ']');
+    return 0;
+}
+
+static int queue_count(struct ctl *ctl)
+{
+    struct reply r = {0};
+    int rc = ask(ctl, "GET", "/progress", NULL, NULL, &r);
+
+    if (rc == EXIT_FINE && ctl->json)
+        printf("{\"queue_remaining\":%lld}\n", (long long)json_int(r.json, "queue_remaining", 0));
+    else if (rc == EXIT_FINE)
+        printf("%lld\n", (long long)json_int(r.json, "queue_remaining", 0));
+    reply_deinit(&r);
+    return print_finish(rc);
+}
+
+int cmd_queue(struct ctl *ctl, int argc, char **argv)
+{
+    bool all = false, failed = false;
+    const char *priority = NULL;
+    const struct arg_option own[] = {{"--all", &all, NULL}, {"--failed", &failed, NULL}, {"--priority", NULL, &priority}, ARGS_END};
+    struct json_out o;
+    struct buf body;
+    long long p = 0;
+    int rc = args_read(ctl, &argc, argv, own, 0, -1);
+
+    if (rc != GO_ON)
+        return rc;
+    if ((argc > 0) + all + failed > 1)
+        return args_refuse(ctl, "IDs, '--all' and '--failed' exclude each other");
+    if (priority && args_number("--priority", priority, -1000000, 1000000, &p) != 0)
+        return EXIT_USAGE;
+    if (!argc && !all && !failed)
+        return priority ? args_refuse(ctl, "'--priority' needs songs") : queue_count(ctl);
+    buf_init(&body, 0);
+    json_out_init(&o, &body);
+    json_open(&o, NULL, '{');
+    rc = argc ? ids_put(&o, argc, argv) : 0;
+    if (!argc)
+        json_put_raw(&o, "filter", failed ? "{\"status\":\"enrichment_failed\"}" : "{}");
+    if (priority)
+        json_put_int(&o, "priority", p);
+    json_close(&o, '}');
+    rc = rc != 0 ? EXIT_USAGE : ask_and_show(ctl, "POST", "/queue", buf_cstr(&body));
+    buf_deinit(&body);
+    return rc;
+}
+
+static void print_changes(const cJSON *list)
+{
+    static const struct column columns[] = {{"BATCH", 6, true}, {"TIME", 20, false}, {"SONG", 6, true}, {"FIELD", 10, false},
+                                            {"CHANGE", 30, false}};
+
+    print_head(columns, ARRAY_LEN(columns));
+    for (const cJSON *c = json_first(list); c; c = json_next(list, c)) {
+        const cJSON *song = json_get(c, "song_id") ? json_get(c, "song_id") : json_get(c, "song");
+        char *batch = json_words(json_get(c, "batch")), *id = json_words(song);
+        char *old = json_words(json_get(c, "old")), *now = json_words(json_get(c, "new"));
+        char *change = mem_printf("%s -> %s", old, now);
+        const char *cells[] = {batch, json_str(c, "time"), id, json_str(c, "field"), change};
+        print_row(columns, cells, ARRAY_LEN(cells));
+        free(batch);
+        free(id);
+        free(old);
+        free(now);
+        free(change);
+    }
+}
+
+int cmd_changes(struct ctl *ctl, int argc, char **argv)
+{
+    const char *limit = NULL;
+    const struct arg_option own[] = {{"--limit", NULL, &limit}, ARGS_END};
+    struct reply r = {0};
+    struct buf path;
+    long long n;
+    int rc = args_read(ctl, &argc, argv, own, 0, 0);
+
+    if (rc != GO_ON)
+        return rc;
+    if (limit && args_number("--limit", limit, 1, PAGE_MAX, &n) != 0)
+        return EXIT_USAGE;
+    buf_init(&path, 0);
+    buf_add_str(&path, "/changes");
+    query_add(&path, "limit", limit);
+    rc = ask(ctl, "GET", buf_cstr(&path), NULL, NULL, &r);
+    if (rc == EXIT_FINE && ctl->json)
+        rc = print_raw(&r);
+    else if (rc == EXIT_FINE)
+        print_changes(json_get(r.json, "changes") ? json_get(r.json, "changes") : r.json);
+    buf_deinit(&path);
+    reply_deinit(&r);
+    return print_finish(rc);
+}
+
+/* The batch of the latest change. */
+static int latest_batch(struct ctl *ctl, long long *batch)
+{
+    struct reply r = {0};
+    const cJSON *list;
+    int rc = ask(ctl, "GET", "/changes?limit=1", NULL, NULL, &r);
+
+    list = json_get(r.json, "changes") ? json_get(r.json, "changes") : r.json;
+    *batch = rc == EXIT_FINE ? json_int(json_first(list), "batch", -1) : -1;
+    if (rc == EXIT_FINE && *batch < 0) {
+        complain("there is nothing to take back");
+        rc = EXIT_FAILED;
+    }
+    reply_deinit(&r);
+    return rc;
+}
+
+int cmd_undo(struct ctl *ctl, int argc, char **argv)
+{
+    char body[64];
+    long long batch;
+    int rc = args_read(ctl, &argc, argv, NULL, 0, 1);
+
+    if (rc != GO_ON)
+        return rc;
+    if (argc && args_number("BATCH", argv[0], 0, ID_MAX, &batch) != 0)
+        return EXIT_USAGE;
+    rc = argc ? EXIT_FINE : latest_batch(ctl, &batch);
+    if (rc != EXIT_FINE)
+        return rc;
+    snprintf(body, sizeof(body), "{\"batch\":%lld}", batch);
+    return ask_and_show(ctl, "POST", "/undo", body);
+}
+
+/* Only a person at a terminal is asked: a script said what it wants. */
+static bool confirmed(void)
+{
+    char answer[16];
+
+    if (!isatty(STDIN_FILENO))
+        return true;
+    fputs("Forget all absent songs with everything known about them? [y/N] ", stderr);
+    return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+int cmd_forget(struct ctl *ctl, int argc, char **argv)
+{
+    bool yes = false;
+    const struct arg_option own[] = {{"--yes", &yes, NULL}, ARGS_END};
+    struct json_out o;
+    struct buf body;
+    int rc = args_read(ctl, &argc, argv, own, 0, -1);
+
+    if (rc != GO_ON)
+        return rc;
+    if (!argc && !yes && !confirmed()) {
+        complain("nothing was forgotten");
+        return EXIT_FAILED;
+    }
+    buf_init(&body, 0);
+    json_out_init(&o, &body);
+    json_open(&o, NULL, '{');
+    rc = argc ? ids_put(&o, argc, argv) : 0;
+    if (!argc)
+        json_put_null(&o, "song_ids");
+    json_close(&o, '}');
+    rc = rc != 0 ? EXIT_USAGE : ask_and_show(ctl, "POST", "/forget", buf_cstr(&body));
+    buf_deinit(&body);
+    return rc;
+}
+
+static bool export_piece(void *arg, struct slice piece)
+{
+    return fwrite(piece.p, 1, piece.n, arg) == piece.n;
+}
+
+int cmd_export(struct ctl *ctl, int argc, char **argv)
+{
+    const char *format = NULL, *output = NULL;
+    const struct arg_option own[] = {{"--format", NULL, &format}, {"--output", NULL, &output}, ARGS_END};
+    char path[64];
+    FILE *out = stdout;
+    bool written;
+    int rc = args_read(ctl, &argc, argv, own, 0, 0);
+
+    if (rc != GO_ON)
+        return rc;
+    format = format ? format : ctl->json ? "json" : "csv";
+    if (strcmp(format, "csv") != 0 && strcmp(format, "json") != 0 && strcmp(format, "html") != 0)
+        return args_refuse(ctl, "the format '%s' is none of csv, json, html", format);
+    if (output && !(out = fopen(output, "we"))) {
+        complain("'%s' cannot be written: %s", output, strerror(errno));
+        return EXIT_FAILED;
+    }
+    snprintf(path, sizeof(path), "/songbook?format=%s", format);
+    rc = ask_stream(ctl, path, false, export_piece, out);
+    written = fflush(out) == 0 && !ferror(out);
+    if (out != stdout && fclose(out) != 0)
+        written = false;
+    if (!written)
+        complain("'%s' could not be written", output ? output : "the output");
+    return written ? rc : EXIT_FAILED;
+}

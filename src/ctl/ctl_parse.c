@@ -1,0 +1,185 @@
+/* songbookctl parse: names in, guesses out. Works offline, one line at a time in bounded memory. */
+#include "ctl/ctl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "song/title.h"
+
+#define LINE_MAX_BYTES (1024 * 1024)
+
+enum form { FORM_TABLE, FORM_TSV, FORM_JSON };
+
+static const struct column columns[] = {{"CONF", 4, true}, {"ARTIST", 24, false}, {"TITLE", 31, false}, {"RULE", 15, false}};
+
+/* A tab or a line end inside a value would shift the columns of the line. */
+static void tsv_value(const char *s, size_t n, char end)
+{
+    struct buf b;
+
+    buf_init(&b, 0);
+    utf8_repair(&b, (struct slice){s, n});
+    for (size_t i = 0; i < b.len; i++)
+        if (b.data[i] == '\t' || b.data[i] == '\n' || b.data[i] == '\r')
+            b.data[i] = ' ';
+    fwrite(b.data, 1, b.len, stdout);
+    putchar(end);
+    buf_deinit(&b);
+}
+
+static void tsv_str(const char *s)
+{
+    tsv_value(s ? s : "", s ? strlen(s) : 0, '\t');
+}
+
+static void print_tsv(struct slice name, const struct guess *g)
+{
+    tsv_value(name.p, name.n, '\t');
+    tsv_str(g->artist);
+    tsv_str(g->title);
+    printf("%.2f\t", g->confidence);
+    tsv_str(g->variant);
+    tsv_str(g->vendor);
+    if (g->year)
+        printf("%d", g->year);
+    putchar('\t');
+    tsv_str(g->youtube_id);
+    tsv_str(guess_category_name(g->category));
+    tsv_value(g->rule ? g->rule : "", g->rule ? strlen(g->rule) : 0, '\n');
+}
+
+static void put_or_null(struct json_out *o, const char *key, const char *s)
+{
+    json_put_str(o, key, s && *s ? s : NULL);
+}
+
+static void print_json(struct slice name, const struct guess *g)
+{
+    char *artist_title = guess_tidy(g, false), *title_artist = guess_tidy(g, true);
+    struct buf b;
+    struct json_out o;
+
+    buf_init(&b, 0);
+    json_out_init(&o, &b);
+    json_open(&o, NULL, '{');
+    json_put_slice(&o, "name", name);
+    put_or_null(&o, "artist", g->artist);
+    put_or_null(&o, "title", g->title);
+    json_put_num(&o, "confidence", g->confidence, 2);
+    json_put_str(&o, "label", confidence_label(g->confidence));
+    put_or_null(&o, "variant", g->variant);
+    put_or_null(&o, "vendor", g->vendor);
+    put_or_null(&o, "language", g->language);
+    if (g->year)
+        json_put_int(&o, "year", g->year);
+    else
+        json_put_null(&o, "year");
+    put_or_null(&o, "youtube_id", g->youtube_id);
+    json_put_str(&o, "category", guess_category_name(g->category));
+    json_put_bool(&o, "is_ambiguous", g->is_ambiguous);
+    put_or_null(&o, "rule", g->rule);
+    put_or_null(&o, "reason", g->reason);
+    json_open(&o, "tidy", '{');
+    put_or_null(&o, "artist_title", artist_title);
+    put_or_null(&o, "title_artist", title_artist);
+    json_close(&o, '}');
+    json_close(&o, '}');
+    fwrite(b.data, 1, b.len, stdout);
+    putchar('\n');
+    buf_deinit(&b);
+    free(artist_title);
+    free(title_artist);
+}
+
+static void print_line(const struct guess *g)
+{
+    char confidence[16];
+    const char *cells[] = {confidence, g->artist, g->title, g->rule};
+
+    snprintf(confidence, sizeof(confidence), "%.2f", g->confidence);
+    print_row(columns, cells, ARRAY_LEN(cells));
+}
+
+static void parse_one(struct slice name, enum form form)
+{
+    struct guess g;
+
+    title_parse(name, &g);
+    if (form == FORM_TSV)
+        print_tsv(name, &g);
+    else if (form == FORM_JSON)
+        print_json(name, &g);
+    else
+        print_line(&g);
+    guess_deinit(&g);
+}
+
+/* Reads up to a line end, which is dropped (also as CR LF). 1 for a line, 0 at the end, ERR_TOO_LARGE. */
+static int line_read(FILE *in, struct buf *line)
+{
+    int c;
+
+    buf_reset(line);
+    while ((c = getc_unlocked(in)) != EOF && c != '\n')
+        if (!buf_add_byte(line, (char)c))
+            return ERR_TOO_LARGE;
+    if (c == EOF && line->len == 0)
+        return 0;
+    if (line->len && line->data[line->len - 1] == '\r')
+        line->len--;
+    return 1;
+}
+
+static int parse_lines(FILE *in, const char *what, enum form form)
+{
+    struct buf line;
+    long long number = 0;
+    int rc;
+
+    buf_init(&line, LINE_MAX_BYTES);
+    while ((rc = line_read(in, &line)) > 0) {
+        number++;
+        parse_one((struct slice){line.data ? line.data : "", line.len}, form);
+        if (ferror(stdout))
+            break;
+    }
+    buf_deinit(&line);
+    if (rc == ERR_TOO_LARGE)
+        complain("line %lld of '%s' is longer than %d bytes", number + 1, what, LINE_MAX_BYTES);
+    else if (ferror(in))
+        complain("'%s' cannot be read: %s", what, strerror(errno));
+    return print_done() && rc == 0 && !ferror(in) ? EXIT_FINE : EXIT_FAILED;
+}
+
+int cmd_parse(struct ctl *ctl, int argc, char **argv)
+{
+    bool tsv = false, library = false;
+    const struct arg_option own[] = {{"--tsv", &tsv, NULL}, {"--library", &library, NULL}, ARGS_END};
+    const char *path;
+    FILE *in = stdin;
+    int rc = args_read(ctl, &argc, argv, own, 0, 1);
+
+    if (rc != GO_ON)
+        return rc;
+    if (tsv && ctl->json)
+        return args_refuse(ctl, "'--tsv' and '--json' exclude each other");
+    path = argc ? argv[0] : "-";
+    if (strcmp(path, "-") != 0 && !(in = fopen(path, "re"))) {
+        complain("'%s' cannot be opened: %s", path, strerror(errno));
+        return EXIT_FAILED;
+    }
+    if (library)
+        complain("note: each name is read on its own, the other lines are not used as evidence yet");
+    if (tsv)
+        puts("name\tartist\ttitle\tconfidence\tvariant\tvendor\tyear\tyoutube_id\tcategory\treason");
+    else if (!ctl->json)
+        print_head(columns, ARRAY_LEN(columns));
+    rc = parse_lines(in, path, tsv ? FORM_TSV : ctl->json ? FORM_JSON : FORM_TABLE);
+    if (in != stdin)
+        fclose(in);
+    return rc;
+}
