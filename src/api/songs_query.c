@@ -1,0 +1,268 @@
+/* Conditions on songs, by name; see songs_query.h. */
+#include "api/songs_query.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/api_internal.h"
+
+#define QUERY_TEXT_MAX 200
+#define CURSOR_MAX 4096
+
+enum condition_kind { KIND_TEXT, KIND_NUMBER };
+
+struct condition {
+    const char *name;
+    enum condition_kind kind;
+    bool paging; /* belongs to a page, not to a filter */
+    int (*set)(struct songs_query *s, const char *text, struct slice raw, struct err *e);
+};
+
+static int set_q(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    if (!input_text_ok(raw, QUERY_TEXT_MAX))
+        return err_set(e, ERR_INVALID, "at most %d bytes of UTF-8 without control characters are allowed", QUERY_TEXT_MAX);
+    free(s->q);
+    s->f.q = s->q = mem_strdup(text);
+    return 0;
+}
+
+static int set_status(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    int status = song_status_of(text);
+
+    (void)raw;
+    if (status < 0)
+        return err_set(e, ERR_INVALID, "a status is one of pending, parsed, enriched, manual, enrichment_failed");
+    s->f.status = status + 1;
+    return 0;
+}
+
+static int read_confidence(const char *text, double *out, struct err *e)
+{
+    char *end;
+    double v = strtod(text, &end);
+
+    if (!text[0] || strspn(text, "0123456789.") != strlen(text) || *end || !(v >= 0 && v <= 1))
+        return err_set(e, ERR_INVALID, "a number from 0 to 1 is needed");
+    *out = v;
+    return 0;
+}
+
+static int set_min_confidence(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    (void)raw;
+    return read_confidence(text, &s->f.min_confidence, e);
+}
+
+static int set_max_confidence(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    (void)raw;
+    return read_confidence(text, &s->f.max_confidence, e);
+}
+
+static int read_whole(struct slice raw, int64_t min, int64_t max, int64_t *out, struct err *e)
+{
+    if (!input_number(raw, out) || *out < min || *out > max)
+        return err_set(e, ERR_INVALID, "a whole number from %lld to %lld is needed", (long long)min, (long long)max);
+    return 0;
+}
+
+static int set_year(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    int64_t v;
+    int rc = read_whole(raw, 1000, 2100, &v, e);
+
+    (void)text;
+    if (rc == 0)
+        s->f.year = (int)v;
+    return rc;
+}
+
+static int set_genre(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    if (raw.n == 0 || !input_text_ok(raw, QUERY_TEXT_MAX))
+        return err_set(e, ERR_INVALID, "the name of a genre is needed");
+    free(s->genre);
+    s->f.genre = s->genre = mem_strdup(text);
+    return 0;
+}
+
+static int set_path(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    (void)text;
+    buf_reset(&s->path);
+    if (!input_path(raw, &s->path))
+        return err_set(e, ERR_INVALID, "a path or a file:// URI is needed");
+    s->f.path = (struct slice){s->path.data, s->path.len};
+    return 0;
+}
+
+static int set_youtube_id(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+
+    if (raw.n != 11 || strspn(text, allowed) != 11)
+        return err_set(e, ERR_INVALID, "a YouTube id has 11 characters of A-Z a-z 0-9 _ -");
+    free(s->youtube_id);
+    s->f.youtube_id = s->youtube_id = mem_strdup(text);
+    return 0;
+}
+
+static int set_pikaraoke_id(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    (void)text;
+    return read_whole(raw, 1, INPUT_NUMBER_MAX, &s->f.pikaraoke_id, e);
+}
+
+static int set_presence(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    static const char *const names[] = {"present", "absent", "all"};
+
+    (void)raw;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(text, names[i]) == 0) {
+            s->f.presence = (enum songs_presence)i;
+            s->presence_set = true;
+            return 0;
+        }
+    return err_set(e, ERR_INVALID, "presence is one of present, absent, all");
+}
+
+static int set_sort(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    static const char *const names[] = {"id", "artist", "title", "confidence", "updated"};
+    bool descending = text[0] == '-';
+
+    (void)raw;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(text + descending, names[i]) == 0) {
+            s->f.sort = (enum songs_sort)i;
+            s->f.descending = descending;
+            return 0;
+        }
+    return err_set(e, ERR_INVALID, "sort is one of id, artist, title, confidence, updated, with '-' before it for descending");
+}
+
+static int set_limit(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    int64_t v;
+    int rc = read_whole(raw, 1, 500, &v, e);
+
+    (void)text;
+    if (rc == 0)
+        s->f.limit = (int)v;
+    return rc;
+}
+
+static int set_cursor(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    if (raw.n == 0 || !input_text_ok(raw, CURSOR_MAX))
+        return err_set(e, ERR_INVALID, "the cursor is not one of ours");
+    free(s->cursor);
+    s->f.cursor = s->cursor = mem_strdup(text);
+    return 0;
+}
+
+static const struct condition conditions[] = {
+    {"q", KIND_TEXT, false, set_q},
+    {"status", KIND_TEXT, false, set_status},
+    {"min_confidence", KIND_NUMBER, false, set_min_confidence},
+    {"max_confidence", KIND_NUMBER, false, set_max_confidence},
+    {"year", KIND_NUMBER, false, set_year},
+    {"genre", KIND_TEXT, false, set_genre},
+    {"path", KIND_TEXT, false, set_path},
+    {"youtube_id", KIND_TEXT, false, set_youtube_id},
+    {"pikaraoke_id", KIND_NUMBER, false, set_pikaraoke_id},
+    {"presence", KIND_TEXT, false, set_presence},
+    {"sort", KIND_TEXT, true, set_sort},
+    {"limit", KIND_NUMBER, true, set_limit},
+    {"cursor", KIND_TEXT, true, set_cursor},
+};
+
+void songs_query_init(struct songs_query *s)
+{
+    *s = (struct songs_query){.f = {.min_confidence = -1, .max_confidence = -1, .limit = 50}};
+    buf_init(&s->path, 0);
+}
+
+void songs_query_deinit(struct songs_query *s)
+{
+    free(s->q);
+    free(s->genre);
+    free(s->youtube_id);
+    free(s->cursor);
+    buf_deinit(&s->path);
+}
+
+static int unknown_condition(bool with_paging, struct err *e)
+{
+    struct buf b;
+
+    buf_init(&b, 0);
+    for (size_t i = 0; i < ARRAY_LEN(conditions); i++)
+        if (with_paging || !conditions[i].paging)
+            buf_addf(&b, "%s%s", i ? ", " : "", conditions[i].name);
+    err_set(e, ERR_NOT_FOUND, "there is no such condition; known: %s", buf_cstr(&b));
+    buf_deinit(&b);
+    return ERR_NOT_FOUND;
+}
+
+static const struct condition *condition_of(struct slice name, bool with_paging)
+{
+    for (size_t i = 0; i < ARRAY_LEN(conditions); i++)
+        if (slice_eq_str(name, conditions[i].name) && (with_paging || !conditions[i].paging))
+            return &conditions[i];
+    return NULL;
+}
+
+static int condition_set(const struct condition *c, struct songs_query *s, struct slice value, struct err *e)
+{
+    char *text = mem_strndup(value.p ? value.p : "", value.n);
+    int rc;
+
+    if (strlen(text) != value.n)
+        rc = err_set(e, ERR_INVALID, "a NUL byte is not allowed");
+    else
+        rc = c->set(s, text, (struct slice){text, value.n}, e);
+    free(text);
+    return rc;
+}
+
+int songs_query_set(struct songs_query *s, struct slice name, struct slice value, struct err *e)
+{
+    const struct condition *c = condition_of(name, true);
+
+    return c ? condition_set(c, s, value, e) : unknown_condition(true, e);
+}
+
+int songs_query_set_json(struct songs_query *s, const cJSON *member, struct err *e)
+{
+    const struct condition *c = condition_of(slice_of(member->string), false);
+    char number[40];
+
+    if (!c)
+        return unknown_condition(false, e);
+    if (cJSON_IsNull(member))
+        return 0;
+    if (c->kind == KIND_TEXT) {
+        if (!cJSON_IsString(member))
+            return err_set(e, ERR_INVALID, "a string is needed");
+        return condition_set(c, s, slice_of(member->valuestring), e);
+    }
+    if (!cJSON_IsNumber(member) || !isfinite(member->valuedouble) || fabs(member->valuedouble) > INPUT_NUMBER_MAX)
+        return err_set(e, ERR_INVALID, "a number is needed");
+    if (member->valuedouble == floor(member->valuedouble))
+        snprintf(number, sizeof number, "%.0f", member->valuedouble);
+    else
+        snprintf(number, sizeof number, "%.17f", member->valuedouble);
+    return condition_set(c, s, slice_of(number), e);
+}
+
+void songs_query_finish(struct songs_query *s)
+{
+    if (!s->presence_set && (s->f.path.n || s->f.youtube_id || s->f.pikaraoke_id))
+        s->f.presence = PRESENCE_ALL;
+}
