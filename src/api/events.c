@@ -49,7 +49,7 @@ static void end_with_gap(struct event_stream *es)
     clock_iso(clock_wall(es->api->d.clock), at);
     buf_init(&b, 0);
     buf_addf(&b,
-             "{\"seq\":%llu,\"time\":\"%s\",\"event\":\"gap\",\"from\":%llu,\"to\":%llu,\"reason\":\"an event is too large for this stream\"}",
+             "{\"seq\":%llu,\"time\":\"%s\",\"event\":\"gap\",\"from\":%llu,\"to\":%llu,\"reason\":\"an event is too large\"}",
              (unsigned long long)to, at, (unsigned long long)es->last + 1, (unsigned long long)to);
     frame(es, EVENT_GAP, to, (struct slice){b.data, b.len});
     buf_deinit(&b);
