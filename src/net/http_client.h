@@ -42,7 +42,8 @@ struct fetch_options {         /* borrowed during fetch_start; zero means defaul
 
 int http_client_new(uv_loop_t *loop, struct http_client **out, struct err *e);
 /* Cancels every fetch (their callbacks run with ERR_CANCELED), then closes; `closed` runs once, later.
- * A running name lookup cannot be cancelled: then the loop does not end by itself; http_client_lookups tells. */
+ * A running name lookup cannot be cancelled and is not waited for: then the loop does not end by itself, and
+ * http_client_lookups tells (until `closed` has returned; then the client is gone). */
 void http_client_close(struct http_client *c, void (*closed)(void *arg), void *arg);
 int http_client_lookups(const struct http_client *c);       /* name lookups still on the pool */
 

@@ -2,7 +2,9 @@
  *
  * The bucket holds one token and refills one per interval: starts are never closer than the
  * interval, however long the pause before, so a strict "n per second" limit holds in every window.
- * The waiter is called from a loop timer. Loop thread only.
+ * The waiter is called from a loop timer. With clock_system the monotonic clock is read finer than
+ * the face of struct clock tells: whole milliseconds would lose half a percent at five a second.
+ * Loop thread only.
  */
 #ifndef SONGBOOKD_NET_RATE_LIMIT_H
 #define SONGBOOKD_NET_RATE_LIMIT_H

@@ -1,0 +1,174 @@
+/* Pacing: when may the next request to one provider start?
+ *
+ * Keeps the last start and a hold, and derives the next free moment from them, so that a changed
+ * interval counts at once. Refuses to make up for lost time: a late start moves all later ones,
+ * else two starts would come closer than the interval. Loop thread only.
+ */
+#include "net/rate_limit.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+struct rate_limit {
+    uv_loop_t *loop;
+    const struct clock *clock;
+    uv_timer_t timer;          /* runs only while somebody wants a token */
+    double interval_ms;
+    double last_start;         /* monotonic ms; meaningless until has_started */
+    double hold_until;         /* monotonic ms; 0 for none */
+    int64_t last_wall;         /* 0 for never */
+    bool has_started;
+    bool wanted;
+    bool closing;
+    rate_limit_cb ready;
+    void *arg;
+};
+
+_Static_assert(_Generic(((struct rate_limit *)0)->timer, uv_timer_t: 1, default: 0), "container_of needs the handle itself");
+
+/* The system clock tells whole milliseconds; at five starts a second that rounding alone would cost
+ * half a percent of the budget, so the same clock is read finer. Other clocks are taken at their word. */
+static double now_ms(const struct rate_limit *r)
+{
+    if (r->clock->mono_ms == clock_system.mono_ms)
+        return (double)uv_hrtime() / 1e6;
+    return (double)clock_mono(r->clock);
+}
+
+static double free_at(const struct rate_limit *r)
+{
+    double at = r->has_started ? r->last_start + r->interval_ms : 0;
+    return at > r->hold_until ? at : r->hold_until;
+}
+
+static double remaining_ms(const struct rate_limit *r)
+{
+    double left = free_at(r) - now_ms(r);
+    return left > 0 ? left : 0;
+}
+
+static void on_timer(uv_timer_t *timer);
+
+/* Whole milliseconds are waited rounded down and the rest is looked at again: the kernel wakes a bit late,
+ * mostly late enough. Never 0 while something is left, that would spin. */
+static void arm(struct rate_limit *r)
+{
+    if (!r->wanted || r->closing)
+        return;
+    double left = remaining_ms(r);
+    uint64_t wait = left <= 0 ? 0 : left < 1 ? 1 : (uint64_t)left;
+    uv_update_time(r->loop);   /* the cached time may be old after a long callback: the timer would fire early */
+    uv_timer_start(&r->timer, on_timer, wait, 0);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct rate_limit *r = container_of(timer, struct rate_limit, timer);
+    if (!r->wanted || r->closing)
+        return;
+    if (remaining_ms(r) > 0) {   /* taken, held or slowed down since; or woken a fraction too early */
+        arm(r);
+        return;
+    }
+    r->wanted = false;
+    r->ready(r->arg);            /* last statement: ready may free the limiter */
+}
+
+struct rate_limit *rate_limit_new(uv_loop_t *loop, const struct clock *clock, double interval_ms, rate_limit_cb ready, void *arg)
+{
+    struct rate_limit *r = mem_zalloc(sizeof(*r));
+    r->loop = loop;
+    r->clock = clock;
+    r->ready = ready;
+    r->arg = arg;
+    rate_limit_set_interval(r, interval_ms);
+    uv_timer_init(loop, &r->timer);
+    return r;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct rate_limit *r = container_of((uv_timer_t *)handle, struct rate_limit, timer);
+    free(r);
+}
+
+void rate_limit_free(struct rate_limit *r)
+{
+    if (!r || r->closing)
+        return;
+    r->closing = true;
+    r->wanted = false;
+    uv_close((uv_handle_t *)&r->timer, on_closed);
+}
+
+void rate_limit_want(struct rate_limit *r)
+{
+    if (r->wanted)
+        return;
+    r->wanted = true;
+    arm(r);
+}
+
+void rate_limit_unwant(struct rate_limit *r)
+{
+    r->wanted = false;
+    if (!r->closing)
+        uv_timer_stop(&r->timer);
+}
+
+bool rate_limit_take(struct rate_limit *r)
+{
+    double now = now_ms(r);
+    if (free_at(r) > now)
+        return false;
+    r->has_started = true;
+    r->last_start = now;
+    r->last_wall = clock_wall(r->clock);
+    return true;
+}
+
+void rate_limit_set_interval(struct rate_limit *r, double interval_ms)
+{
+    if (!(interval_ms > 0) || !isfinite(interval_ms))
+        bug("rate limit needs an interval above 0, not %f", interval_ms);
+    r->interval_ms = interval_ms;
+    arm(r);   /* a shorter interval may free the token before the running timer */
+}
+
+double rate_limit_interval(const struct rate_limit *r)
+{
+    return r->interval_ms;
+}
+
+void rate_limit_hold(struct rate_limit *r, uint64_t ms)
+{
+    double until = now_ms(r) + (double)ms;
+    if (until > r->hold_until)
+        r->hold_until = until;
+}
+
+uint64_t rate_limit_wait_ms(const struct rate_limit *r)
+{
+    double left = remaining_ms(r);
+    uint64_t whole = (uint64_t)left;
+    return (double)whole < left ? whole + 1 : whole;
+}
+
+int64_t rate_limit_last_wall(const struct rate_limit *r)
+{
+    return r->last_wall;
+}
+
+void rate_limit_restore(struct rate_limit *r, int64_t last_wall_ms)
+{
+    int64_t wall = clock_wall(r->clock);
+    if (last_wall_ms <= 0 || last_wall_ms > wall)
+        last_wall_ms = wall;
+    r->has_started = true;
+    r->last_wall = last_wall_ms;
+    r->last_start = now_ms(r) - (double)(wall - last_wall_ms);
+    arm(r);
+}

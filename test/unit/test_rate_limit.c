@@ -1,0 +1,305 @@
+/* net/rate_limit: the arithmetic on a hand-turned clock, the waiter on a real loop. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "net/rate_limit.h"
+
+#define LASTFM_MS (1000.0 / 4.9)
+
+struct fixture {
+    uv_loop_t loop;
+    struct clock clock;
+    struct rate_limit *limit;
+    int ready_calls;
+};
+
+static void count_ready(void *arg)
+{
+    struct fixture *f = arg;
+    f->ready_calls++;
+}
+
+static void setup_with(struct fixture *f, const struct clock *clock, double interval, rate_limit_cb ready, void *arg)
+{
+    f->ready_calls = 0;
+    assert_int_equal(uv_loop_init(&f->loop), 0);
+    f->clock = clock_manual();
+    f->limit = rate_limit_new(&f->loop, clock ? clock : &f->clock, interval, ready ? ready : count_ready, arg ? arg : f);
+}
+
+static void setup_manual(struct fixture *f, double interval)
+{
+    setup_with(f, NULL, interval, NULL, NULL);
+}
+
+static void teardown(struct fixture *f)
+{
+    rate_limit_free(f->limit);
+    assert_int_equal(uv_run(&f->loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(uv_loop_close(&f->loop), 0);
+}
+
+/* --- taking ------------------------------------------------------------------------- */
+
+static void first_token_is_free_and_second_waits_one_interval(void **state)
+{
+    struct fixture f;
+    setup_manual(&f, 1100);
+    assert_int_equal(rate_limit_wait_ms(f.limit), 0);
+    assert_int_equal(rate_limit_last_wall(f.limit), 0);
+    assert_true(rate_limit_take(f.limit));
+    assert_int_equal(rate_limit_last_wall(f.limit), 1700000000000);
+    assert_false(rate_limit_take(f.limit));
+    assert_int_equal(rate_limit_wait_ms(f.limit), 1100);
+    clock_advance(&f.clock, 1099);
+    assert_int_equal(rate_limit_wait_ms(f.limit), 1);
+    assert_false(rate_limit_take(f.limit));
+    clock_advance(&f.clock, 1);
+    assert_int_equal(rate_limit_wait_ms(f.limit), 0);
+    assert_true(rate_limit_take(f.limit));
+    teardown(&f);
+}
+
+static void a_long_pause_saves_up_nothing(void **state)
+{
+    struct fixture f;
+    setup_manual(&f, 200);
+    assert_true(rate_limit_take(f.limit));
+    clock_advance(&f.clock, 60000);
+    assert_true(rate_limit_take(f.limit));
+    assert_false(rate_limit_take(f.limit));
+    assert_int_equal(rate_limit_wait_ms(f.limit), 200);
+    teardown(&f);
+}
+
+static void a_refused_take_costs_nothing(void **state)
+{
+    struct fixture f;
+    setup_manual(&f, 100);
+    assert_true(rate_limit_take(f.limit));
+    for (int i = 0; i < 99; i++) {
+        clock_advance(&f.clock, 1);
+        assert_false(rate_limit_take(f.limit));
+    }
+    clock_advance(&f.clock, 1);
+    assert_true(rate_limit_take(f.limit));
+    teardown(&f);
+}
+
+static void fractions_of_a_millisecond_are_kept(void **state)
+{
+    struct fixture f;
+    setup_manual(&f, LASTFM_MS);   /* 204.08 ms */
+    uint64_t starts[100];
+    for (int n = 0; n < 100;) {
+        if (rate_limit_take(f.limit))
+            starts[n++] = f.clock.manual_mono;
+        clock_advance(&f.clock, 1);
+    }
+    for (int n = 1; n < 100; n++)
+        assert_int_equal(starts[n] - starts[n - 1], 205);   /* the first whole millisecond that is not too early */
+    for (int n = 5; n < 100; n++)
+        assert_true(starts[n] - starts[n - 5] > 1000);      /* never six within a second */
+    teardown(&f);
+}
+
+static void wait_rounds_up_so_that_nobody_comes_too_early(void **state)
+{
+    struct fixture f;
+    setup_manual(&f, 10.25);
+    assert_true(rate_limit_take(f.limit));
+    assert_int_equal(rate_limit_wait_ms(f.limit), 11);
+    clock_advance(&f.clock, 10);
+    assert_int_equal(rate_limit_wait_ms(f.limit), 1);
+    assert_false(rate_limit_take(f.limit));
+    teardown(&f);
+}
+
+static void interval_below_a_millisecond_allows_one_start_per_tick_of_the_clock(void **state)
+{
+    struct fixture f;
+    setup_manual(&f, 0.5);
+    for (int i = 0; i < 10; i++) {
+        assert_true(rate_limit_take(f.limit));
+        assert_false(rate_limit_take(f.limit));
+        clock_advance(&f.clock, 1);
+    }
+    teardown(&f);
+}
+
+/* --- interval and hold ---------------------------------------------------------------- */
+
+static void changed_interval_counts_from_the_last_start(void **state)
+{
+    struct fixture f;
+    setup_manual(&f, 200);
+    assert_true(rate_limit_take(f.limit));
+    clock_advance(&f.clock, 50);
+    rate_limit_set_interval(f.limit, 1000);
+    assert_true(rate_limit_interval(f.limit) == 1000);
+    assert_int_equal(rate_limit_wait_ms(f.limit), 950);
+    rate_limit_set_interval(f.limit, 60);
+    assert_int_equal(rate_limit_wait_ms(f.limit), 10);
+    rate_limit_set_interval(f.limit, 20);
+    assert_int_equal(rate_limit_wait_ms(f.limit), 0);
+    teardown(&f);
+}
+
+static void hold_delays_and_is_never_shortened(void **state)
+{
+    struct fixture f;
+    setup_manual(&f, 200);
+    rate_limit_hold(f.limit, 5000);
+    assert_int_equal(rate_limit_wait_ms(f.limit), 5000);
+    rate_limit_hold(f.limit, 100);
+    assert_int_equal(rate_limit_wait_ms(f.limit), 5000);
+    clock_advance(&f.clock, 4999);
+    assert_false(rate_limit_take(f.limit));
+    clock_advance(&f.clock, 1);
+    assert_true(rate_limit_take(f.limit));
+    rate_limit_hold(f.limit, 50);                       /* shorter than what the interval asks anyway */
+    assert_int_equal(rate_limit_wait_ms(f.limit), 200);
+    teardown(&f);
+}
+
+/* --- across restarts ------------------------------------------------------------------- */
+
+static void restore_waits_for_the_rest_of_the_interval(void **state)
+{
+    static const struct {
+        int64_t ago;          /* INT64_MIN: no stored time */
+        uint64_t wait;
+    } rows[] = {
+        {0, 1100}, {300, 800}, {1099, 1}, {1100, 0}, {86400000, 0}, {1700000000000 - 1, 0},
+        {-1, 1100}, {-86400000, 1100},                  /* from the future: the clock went back */
+        {INT64_MIN, 1100},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct fixture f;
+        setup_manual(&f, 1100);
+        rate_limit_restore(f.limit, rows[i].ago == INT64_MIN ? 0 : 1700000000000 - rows[i].ago);
+        assert_int_equal(rate_limit_wait_ms(f.limit), rows[i].wait);
+        assert_true(rate_limit_last_wall(f.limit) <= 1700000000000);
+        teardown(&f);
+    }
+}
+
+static void wall_clock_steps_do_not_move_the_schedule(void **state)
+{
+    struct fixture f;
+    setup_manual(&f, 1000);
+    assert_true(rate_limit_take(f.limit));
+    f.clock.manual_wall += 3600 * 1000;
+    assert_int_equal(rate_limit_wait_ms(f.limit), 1000);
+    f.clock.manual_wall -= 7200 * 1000;
+    clock_advance(&f.clock, 1000);
+    assert_true(rate_limit_take(f.limit));
+    teardown(&f);
+}
+
+/* --- the waiter -------------------------------------------------------------------------- */
+
+static void ready_comes_later_and_once_per_want(void **state)
+{
+    struct fixture f;
+    setup_with(&f, &clock_system, 1, NULL, NULL);
+    rate_limit_want(f.limit);
+    rate_limit_want(f.limit);
+    assert_int_equal(f.ready_calls, 0);
+    assert_int_equal(uv_run(&f.loop, UV_RUN_DEFAULT), 0);   /* and no timer is left behind */
+    assert_int_equal(f.ready_calls, 1);
+    rate_limit_want(f.limit);
+    assert_int_equal(uv_run(&f.loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(f.ready_calls, 2);
+    teardown(&f);
+}
+
+static void unwant_takes_the_wish_back(void **state)
+{
+    struct fixture f;
+    setup_with(&f, &clock_system, 1, NULL, NULL);
+    rate_limit_want(f.limit);
+    rate_limit_unwant(f.limit);
+    assert_int_equal(uv_run(&f.loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(f.ready_calls, 0);
+    teardown(&f);
+}
+
+static void free_while_wanted_calls_nobody(void **state)
+{
+    struct fixture f;
+    setup_with(&f, &clock_system, 1, NULL, NULL);
+    rate_limit_want(f.limit);
+    teardown(&f);
+    assert_int_equal(f.ready_calls, 0);
+}
+
+static void longer_hold_after_want_is_obeyed_and_shorter_interval_wakes_early(void **state)
+{
+    struct fixture f;
+    setup_with(&f, &clock_system, 3600 * 1000.0, NULL, NULL);
+    assert_true(rate_limit_take(f.limit));
+    rate_limit_want(f.limit);                       /* an hour away */
+    rate_limit_set_interval(f.limit, 2);            /* unless this wakes it, the test times out */
+    rate_limit_hold(f.limit, 30);
+    uint64_t begin = uv_hrtime();
+    assert_int_equal(uv_run(&f.loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(f.ready_calls, 1);
+    assert_true(uv_hrtime() - begin >= 29 * 1000000ull);   /* lower bound only: late is no fault of ours */
+    teardown(&f);
+}
+
+struct pacing {
+    struct fixture f;
+    uint64_t starts[40];
+    int n;
+};
+
+static void start_when_ready(void *arg)
+{
+    struct pacing *p = arg;
+    assert_true(rate_limit_take(p->f.limit));       /* ready means: free now */
+    p->starts[p->n++] = uv_hrtime();
+    if (p->n < 40)
+        rate_limit_want(p->f.limit);
+}
+
+static void real_starts_are_never_closer_than_the_interval(void **state)
+{
+    struct pacing p = {.n = 0};
+    setup_with(&p.f, &clock_system, 5.4, start_when_ready, &p);
+    rate_limit_want(p.f.limit);
+    assert_int_equal(uv_run(&p.f.loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(p.n, 40);
+    /* Stamps are taken just after the take, so a pair may look closer by the time of one assert; the sum may not. */
+    assert_true(p.starts[39] - p.starts[0] >= 39 * 5400000ull - 200000);
+    for (int i = 1; i < 40; i++)
+        assert_true(p.starts[i] - p.starts[i - 1] >= 5400000 - 200000);
+    teardown(&p.f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(first_token_is_free_and_second_waits_one_interval),
+        cmocka_unit_test(a_long_pause_saves_up_nothing),
+        cmocka_unit_test(a_refused_take_costs_nothing),
+        cmocka_unit_test(fractions_of_a_millisecond_are_kept),
+        cmocka_unit_test(wait_rounds_up_so_that_nobody_comes_too_early),
+        cmocka_unit_test(interval_below_a_millisecond_allows_one_start_per_tick_of_the_clock),
+        cmocka_unit_test(changed_interval_counts_from_the_last_start),
+        cmocka_unit_test(hold_delays_and_is_never_shortened),
+        cmocka_unit_test(restore_waits_for_the_rest_of_the_interval),
+        cmocka_unit_test(wall_clock_steps_do_not_move_the_schedule),
+        cmocka_unit_test(ready_comes_later_and_once_per_want),
+        cmocka_unit_test(unwant_takes_the_wish_back),
+        cmocka_unit_test(free_while_wanted_calls_nobody),
+        cmocka_unit_test(longer_hold_after_want_is_obeyed_and_shorter_interval_wakes_early),
+        cmocka_unit_test(real_starts_are_never_closer_than_the_interval),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
