@@ -27,15 +27,18 @@ struct scan_options {
 struct scan_status {
     bool running;
     uint64_t files, listed, changed, missing, moved;   /* of the running or last scan */
+    uint64_t returned;               /* absent songs that are back */
     uint64_t young;                  /* files still growing, waited for */
+    uint64_t watched;                /* directories with an inotify watch */
     char problem[200];               /* "" or what kept presence unchanged, for a person */
     int64_t finished_ms;             /* wall time of the last end; 0 never */
 };
 
-struct scan *scan_new(uv_loop_t *loop, const struct clock *clock, struct dbq *q, struct events *ev, const struct scan_options *o);
+struct scan *scan_new(uv_loop_t *loop, const struct clock *clock, struct dbq *q, struct events *ev,
+                      const struct scan_options *o);
 /* Starts a full scan now, or once more after the running one. accept_missing: this time missing files become absent however many they are. */
 void scan_start(struct scan *s, bool accept_missing);
-/* A hint that this path appeared or changed (absolute bytes). */
+/* A hint that this path appeared or changed (absolute bytes); paths outside the folders are passed over. */
 void scan_hint(struct scan *s, struct slice path);
 void scan_status(const struct scan *s, struct scan_status *out);
 /* Stops, closes watchers and timers; closed runs once, later, when no work item is left. */
