@@ -45,7 +45,7 @@ bool buf_add_str(struct buf *b, const char *s);
 bool buf_add_byte(struct buf *b, char c);
 bool buf_add_slice(struct buf *b, struct slice s);
 __attribute__((format(printf, 2, 3))) bool buf_addf(struct buf *b, const char *fmt, ...);
-bool buf_vaddf(struct buf *b, const char *fmt, va_list ap);
+__attribute__((format(printf, 2, 0))) bool buf_vaddf(struct buf *b, const char *fmt, va_list ap);
 void buf_drop_front(struct buf *b, size_t n);                /* removes the first n bytes */
 
 #endif
