@@ -19,7 +19,7 @@ static void put_change(const struct change *c, void *arg)
     json_put_int(o, "id", c->id);
     json_put_int(o, "batch", c->batch);
     json_put_int(o, "song_id", c->song_id);
-    api_put_time(o, "at", c->at_ms);
+    api_put_time(o, "time", c->at_ms);
     json_put_str(o, "actor", c->actor);
     json_put_str(o, "source", c->source);
     json_put_str(o, "field", c->field);

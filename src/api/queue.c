@@ -13,7 +13,7 @@
 
 #define TARGETS_MAX 20000
 #define STEP 500 /* songs queued in one operation */
-#define PRIORITY_LIMIT 1000
+#define PRIORITY_LIMIT 1000000
 #define REQUEUE_PRIORITY 20
 
 enum target_kind { TARGET_ID, TARGET_PIKARAOKE, TARGET_PATH };
@@ -149,8 +149,8 @@ static void read_body(struct queue_op *q, const cJSON *body)
     field_int(&q->fields, body, "priority", -PRIORITY_LIMIT, PRIORITY_LIMIT, &priority);
     floor_ = demand_floor(&q->fields, body);
     q->priority = priority < floor_ ? floor_ : (int)priority;
-    /* who names songs wants them asked anew; a filter only fills the queue */
-    q->again = any;
+    /* who names songs, or the failed ones, wants them asked anew; another filter only fills the queue */
+    q->again = any || q->filter.f.status == SONG_FAILED + 1;
     field_bool(&q->fields, body, "again", &q->again);
 }
 
@@ -190,19 +190,23 @@ static int find_path(struct db *db, const char *text, int64_t *id, struct err *e
     return rc;
 }
 
+/* ERR_NOT_FOUND also for a song whose file is gone: it cannot be queued. */
 static int find_target(struct db *db, const struct target *t, int64_t *id, struct err *e)
 {
     struct song s = {0};
-    int rc;
+    int rc = 0;
 
-    if (t->kind == TARGET_PIKARAOKE)
-        return find_pikaraoke(db, t->number, id, e);
-    if (t->kind == TARGET_PATH)
-        return find_path(db, t->path, id, e);
     *id = t->number;
-    rc = songs_get(db, t->number, &s, e);
+    if (t->kind == TARGET_PIKARAOKE)
+        rc = find_pikaraoke(db, t->number, id, e);
+    else if (t->kind == TARGET_PATH)
+        rc = find_path(db, t->path, id, e);
     if (rc == 0)
-        song_deinit(&s);
+        rc = songs_get(db, *id, &s, e);
+    if (rc)
+        return rc;
+    rc = s.present ? 0 : ERR_NOT_FOUND;
+    song_deinit(&s);
     return rc;
 }
 
@@ -363,6 +367,8 @@ static int requeue_change(struct db *db, struct song_op *s, struct err *e)
 
     if (rc)
         return rc;
+    if (result.unknown)
+        return err_set(e, ERR_EXISTS, "the file of song %lld is missing; it cannot be queued", (long long)s->o.song_id);
     put_result(&s->o.out, &result, (struct slice){0});
     return songs_get(db, s->o.song_id, &s->song, e);
 }

@@ -2,7 +2,8 @@
  *
  * A PATCH is stored first (options in the database, secrets in the keys file, both on the pool) and
  * applied to the running configuration after the commit, all of it or nothing. Values are tried on a
- * blank configuration before anything is stored. Secrets are never shown, logged or repeated in an error. */
+ * copy of the configuration before anything is stored: the next start must not fail because of them. Secrets are never shown,
+ * logged or repeated in an error. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,17 +101,48 @@ static void read_setting(struct field_errors *f, struct config *trial, struct se
     s->list[s->n++] = (struct setting){id, value};
 }
 
+/* What the settings stand on, as far as it can be seen from outside: the values in force. */
+static void copy_values(struct config *to, const struct config *from)
+{
+    for (int i = 0; i < OPT_COUNT; i++) {
+        const char *name = options[i].name;
+        if (options[i].type != OPTION_LIST)
+            config_set(to, ORIGIN_FILE, name, config_text(from, (enum option_id)i), NULL);
+        else
+            for (size_t n = 0; n < config_count(from, (enum option_id)i); n++)
+                config_add(to, ORIGIN_FILE, name, config_at(from, (enum option_id)i, n), NULL);
+    }
+}
+
+/* A removed setting uncovers a layer that cannot be seen from here; the default stands for it. */
+static void uncover(struct config *trial, const struct config *now, const struct settings_op *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (!s->list[i].value && config_origin(now, (enum option_id)s->list[i].id) == ORIGIN_SETTING)
+            config_unset(trial, ORIGIN_FILE, options[s->list[i].id].name, NULL);
+}
+
 static void read_settings(struct field_errors *f, struct settings_op *s, const cJSON *body)
 {
-    struct config *trial = config_new();
+    const struct config *now = s->o.api->d.config;
+    struct config *trial;
+    struct err e = {0};
 
-    if (cJSON_GetArraySize(body) > SETTINGS_MAX)
+    if (cJSON_GetArraySize(body) > SETTINGS_MAX) {
         fields_refuse(f, "", "more than %d settings at once", SETTINGS_MAX);
-    else if (!body->child)
+        return;
+    }
+    if (!body->child) {
         fields_refuse(f, "", "nothing to change: send at least one setting");
-    else
-        for (const cJSON *m = body->child; m; m = m->next)
-            read_setting(f, trial, s, m);
+        return;
+    }
+    trial = config_new();
+    copy_values(trial, now);
+    for (const cJSON *m = body->child; m; m = m->next)
+        read_setting(f, trial, s, m);
+    uncover(trial, now, s);
+    if (!f->count && config_check(trial, &e) != 0)
+        fields_refuse(f, "", "%s", err_text(&e));
     config_free(trial);
 }
 
@@ -133,7 +165,8 @@ static int store_secrets(const struct settings_op *s, struct err *e)
     if (rc == 0)
         rc = keys_file_write(keys, path, e);
     config_free(keys);
-    return rc;
+    /* a keys file with the wrong mode is no fault of the request */
+    return rc == ERR_CONFIG ? ERR_EXISTS : rc;
 }
 
 static int settings_run(struct db *db, struct api_op *o, struct err *e)
@@ -169,6 +202,15 @@ static void apply(struct settings_op *s, struct config *c)
     }
 }
 
+static void apply_log_level(const struct config *c)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(config_text(c, OPT_LOG_LEVEL), names[i]) == 0)
+            log_set_level((enum log_level)i);
+}
+
 static void tell_settings(struct settings_op *s)
 {
     struct buf b;
@@ -192,6 +234,7 @@ static bool settings_answer(struct api_op *o, int rc)
     if (rc)
         return api_op_answer(o, rc);
     apply(s, a->d.config);
+    apply_log_level(a->d.config);
     enrich_reconfigure(a->d.enrich);
     reply_settings(o->req, a);
     tell_settings(s);
