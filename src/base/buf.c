@@ -80,9 +80,10 @@ char *buf_detach(struct buf *b)
 const char *buf_cstr(struct buf *b)
 {
     if (!b->data) {
-        b->data = mem_zalloc(1);
+        b->data = mem_alloc(1);
         b->cap = 1;
     }
+    b->data[b->len] = '\0';   /* reserved but never appended to, it carries none */
     return b->data;
 }
 
@@ -97,7 +98,7 @@ bool buf_reserve(struct buf *b, size_t more)
     want = b->len + more + 1;
     if (want <= b->cap)
         return true;
-    cap = b->cap ? b->cap : 64;
+    cap = b->cap > 64 ? b->cap : 64;   /* from 1, as buf_cstr leaves it, growing by a half would never end */
     while (cap < want)
         cap += cap / 2;
     b->data = mem_realloc(b->data, cap);
