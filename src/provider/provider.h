@@ -46,10 +46,13 @@ struct provider_answer {
     struct candidates candidates;
     int retry_after_s;           /* for REFUSED: seconds the provider asks for; 0 when it names none (Retry-After: 0 counts as none) */
     bool slow_down;              /* for REFUSED: our own rate was too high (error 29, per-IP 503); false for random shedding */
-    bool ask_again;              /* the first query found nothing usable and `stage` + 1 has another one */
+    bool ask_again;              /* this stage settled nothing and `stage` + 1 has another question: ask it, then provider_answer_join */
     char detail[160];            /* a sentence for a person; never a key */
 };
 void provider_answer_deinit(struct provider_answer *a);
+/* Moves the candidates of an earlier stage in front of those of `into` (which keeps its own kind, except that NOT_FOUND
+ * becomes FOUND when there are candidates) and empties `earlier`. For the worker after ask_again: then match_judge sees all. */
+void provider_answer_join(struct provider_answer *into, struct provider_answer *earlier);
 
 struct provider {
     enum provider_id id;
@@ -59,7 +62,7 @@ struct provider {
     double pace;                 /* what is really used at the default: just below it (4.9 for Last.fm, 1/1.1 for MusicBrainz) */
     int max_in_flight;           /* 1 = strictly serial */
     /* Builds the request for stage 0 (or a later one the answer asked for). Returns 0, or ERR_INVALID when
-     * there is nothing to ask (empty title after cleaning). */
+     * there is nothing to ask (empty title after cleaning, no such stage), or ERR_KEY when a key is needed and there is none. */
     int (*build)(const struct provider_settings *s, const struct wanted *w, int stage, struct provider_request *out);
     /* Reads a reply; fills *out completely (provider_answer_deinit). Never fails: nonsense is ANSWER_FAILED. */
     void (*read)(const struct wanted *w, int stage, const struct provider_reply *r, struct provider_answer *out);

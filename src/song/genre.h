@@ -2,9 +2,13 @@
 #ifndef SONGBOOKD_SONG_GENRE_H
 #define SONGBOOKD_SONG_GENRE_H
 
+#include <stddef.h>
+
 /* The display name ("Hip Hop") of a tag in any spelling ("hip-hop"), or NULL when it is no genre. Static. */
 const char *genre_of_tag(const char *tag);
 /* One of about 20 coarse genres ("Hip Hop", "Rock" ...) for a display name; NULL when unknown. Static. */
 const char *genre_coarse(const char *genre);
+/* Key and display name of row i, for the table's test; NULL behind the last. */
+const char *genre_row(size_t i, const char **name);
 
 #endif
