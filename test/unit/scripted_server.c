@@ -219,7 +219,7 @@ void scripted_server_start(struct scripted_server *s, uv_loop_t *loop, const str
     assert_int_equal(uv_tcp_init(loop, &s->listener), 0);
     assert_int_equal(uv_ip4_addr("127.0.0.1", 0, &a), 0);
     assert_int_equal(uv_tcp_bind(&s->listener, (struct sockaddr *)&a, 0), 0);
-    assert_int_equal(uv_listen((uv_stream_t *)&s->listener, 16, on_connection), 0);
+    assert_int_equal(uv_listen((uv_stream_t *)&s->listener, 64, on_connection), 0);
     assert_int_equal(uv_tcp_getsockname(&s->listener, (struct sockaddr *)&a, &size), 0);
     s->port = (a.sin_port & 0xff) << 8 | a.sin_port >> 8;
 }

@@ -46,6 +46,17 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
     return real("127.0.0.1", service, hints, out);
 }
 
+/* --- sockets the loop refuses to watch ---------------------------------------------------- */
+
+static bool refuse_sockets;
+
+int uv_poll_init_socket(uv_loop_t *loop, uv_poll_t *handle, uv_os_sock_t fd)
+{
+    int (*real)(uv_loop_t *, uv_poll_t *, uv_os_sock_t);
+    *(void **)&real = dlsym(RTLD_NEXT, "uv_poll_init_socket");
+    return refuse_sockets ? UV_ENOMEM : real(loop, handle, fd);
+}
+
 /* --- the server's answers ---------------------------------------------------------------- */
 
 #define OK_HEAD "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
@@ -478,6 +489,22 @@ static void nobody_listening_is_a_network_error(void **state)
     run_until_done(&f, 1);
     assert_int_equal(o.code, ERR_NETWORK);
     assert_int_equal(o.status, 0);
+    outcome_deinit(&o);
+    teardown(&f);
+}
+
+static void a_socket_that_cannot_be_watched_costs_one_fetch(void **state)
+{
+    struct fixture f;
+    struct outcome o;
+    setup(&f);
+    refuse_sockets = true;
+    get(&f, &o, "/ok", NO_OPTIONS);
+    refuse_sockets = false;
+    assert_int_equal(o.code, ERR_NETWORK);
+    outcome_deinit(&o);
+    get(&f, &o, "/ok", NO_OPTIONS);
+    assert_int_equal(o.code, 0);
     outcome_deinit(&o);
     teardown(&f);
 }
@@ -1049,6 +1076,7 @@ int main(void)
         cmocka_unit_test(an_answer_of_exactly_the_bound_is_taken),
         cmocka_unit_test(silence_and_dripping_end_with_the_timeout),
         cmocka_unit_test(nobody_listening_is_a_network_error),
+        cmocka_unit_test(a_socket_that_cannot_be_watched_costs_one_fetch),
         cmocka_unit_test(a_kept_connection_that_died_is_replaced),
         cmocka_unit_test(a_server_that_always_closes_is_not_asked_for_ever),
         cmocka_unit_test(redirects_on_the_same_host_are_followed_three_times),
