@@ -47,8 +47,10 @@ int http_client_new(uv_loop_t *loop, struct http_client **out, struct err *e);
 void http_client_close(struct http_client *c, void (*closed)(void *arg), void *arg);
 int http_client_lookups(const struct http_client *c);       /* name lookups still on the pool */
 
-/* On 0 `done` runs exactly once, later, never from inside the call; on an ERR_ code it does not. *out is valid until done ran. */
-int fetch_start(struct http_client *c, const struct fetch_options *o, fetch_cb done, void *arg, struct fetch **out, struct err *e);
+/* On 0 `done` runs exactly once, later, never from inside the call; on an ERR_ code it does not: ERR_INVALID (URL or
+ * header), ERR_BUSY (too many name lookups), ERR_CLOSED. *out (out may be NULL) is valid until done ran. */
+int fetch_start(struct http_client *c, const struct fetch_options *o, fetch_cb done, void *arg,
+                struct fetch **out, struct err *e);
 /* done runs with ERR_CANCELED, later. Harmless after the end was decided. */
 void fetch_cancel(struct fetch *f);
 

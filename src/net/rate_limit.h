@@ -18,7 +18,8 @@
 struct rate_limit;
 typedef void (*rate_limit_cb)(void *arg);
 
-/* interval_ms: time between two starts, > 0. ready(arg) is called once per rate_limit_want, from a timer, when a token is free. clock borrowed. */
+/* interval_ms: time between two starts, > 0. ready(arg) is called once per rate_limit_want, from a timer, when a token
+ * is free. clock borrowed. */
 struct rate_limit *rate_limit_new(uv_loop_t *loop, const struct clock *clock, double interval_ms, rate_limit_cb ready, void *arg);
 /* Closes the timer; memory goes in its close callback. ready is not called any more. */
 void rate_limit_free(struct rate_limit *r);
