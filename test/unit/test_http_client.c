@@ -980,7 +980,8 @@ static bool make_certificate(struct tls_server *s)
     snprintf(s->cert, sizeof(s->cert), "%s/cert.pem", s->dir);
     snprintf(s->key, sizeof(s->key), "%s/key.pem", s->dir);
     char *command = mem_printf("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
-                               "-subj /CN=localhost -addext subjectAltName=DNS:localhost,DNS:music.test -keyout %s -out %s >/dev/null 2>&1",
+                               "-subj /CN=localhost -addext subjectAltName=DNS:localhost,DNS:music.test "
+                               "-keyout %s -out %s >/dev/null 2>&1",
                                s->key, s->cert);
     int rc = system(command);
     free(command);
