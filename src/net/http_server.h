@@ -43,8 +43,9 @@ struct route {
     const char *help;            /* one line for docs and OPTIONS */
 };
 
-struct http_timeouts {
+struct http_timeouts {           /* 0 means the default */
     uint64_t header_ms, request_ms, idle_ms;
+    uint64_t write_ms;           /* an answer or stream whose client reads nothing for that long is cut; 30 s */
 };
 
 struct http_server_options {     /* borrowed for the server's life */
