@@ -2,8 +2,8 @@
  *
  * Every function of this room is plain synchronous C with `struct db *` first. It runs on a pool
  * thread inside a dbq operation, or directly in unit tests; never on the loop thread.
- * store/ is the only room that includes sqlite3.h. Times are wall milliseconds at the interface,
- * ISO text (UTC) in the file.
+ * store/ is the only room that includes sqlite3.h. Times are wall milliseconds at the interface;
+ * in the file columns ending in _at are ISO text (UTC), those ending in _ms are numbers.
  */
 #ifndef SONGBOOKD_STORE_DB_H
 #define SONGBOOKD_STORE_DB_H
@@ -30,6 +30,8 @@ void db_rollback(struct db *db);
 int db_savepoint(struct db *db, struct err *e);
 int db_release(struct db *db, struct err *e);
 void db_rollback_to(struct db *db);
+/* False when SQLite itself has rolled the transaction back (disk full, I/O error, interrupt). */
+bool db_in_transaction(const struct db *db);
 /* Makes a running statement of that connection end with ERR_CANCELED; callable from another thread. */
 void db_interrupt(struct db *db);
 /* TRUNCATE checkpoint and memory release; for idle times. */

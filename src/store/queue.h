@@ -2,7 +2,8 @@
  *
  * A row of enrichment_queue holds, beside the seed's columns: demand (0 none, 1 new download, 2 asked for by a person, 3 about to be sung;
  * added to the order as priority does), asked (mask of providers that answered), in_flight (mask), interrupted
- * (times the process died while it was in flight), not_before (wall ms; backoff).
+ * (times the process died while it was in flight), failures (failed requests in a row), gave_up (mask of providers given up on
+ * while others were still to be asked), not_before (wall ms; backoff).
  * Order: priority descending, then queued_at, then id.
  */
 #ifndef SONGBOOKD_STORE_QUEUE_H
@@ -14,7 +15,7 @@
 #define QUEUE_MAX_INTERRUPTED 5   /* deaths of the process with the same song in flight before it gives up on it */
 
 /* Queues songs (by id). Queueing again raises the priority, never lowers it. A song that failed or was asked before is asked anew
- * (asked mask, attempts and backoff cleared) when `again`. Manual songs are counted unknown=0, already=0 and not queued unless `again`. */
+ * (asked mask, attempts and backoff cleared) when `again`. Absent songs count as unknown. Manual songs are counted unknown=0, already=0 and not queued unless `again`. */
 struct queue_result { int64_t queued, already, unknown; };
 int queue_add(struct db *db, const int64_t *ids, size_t n, int priority, bool again, int64_t now_ms, struct queue_result *out, struct err *e);
 

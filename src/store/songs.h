@@ -42,10 +42,11 @@ struct song_edit {                    /* borrowed; only fields whose bit is in `
     int year;
     bool verify;                      /* verified:true: accept artist and title as they are */
     unsigned lock, unlock;            /* bits */
+    int64_t *batch;                   /* NULL: a batch of its own; else 0 starts one and gets its id, another value joins it */
 };
 /* Applies the edit when if_version equals the row's version (ERR_STALE) or if_version is 0 (no check). Artist, title or verify
  * make it manual with confidence 1.00 and take it off the queue; other fields get locked. Writes change log and evidence.
- * *out (may be NULL) gets the new row. batch groups changes for undo. */
+ * *out (may be NULL) gets the new row. After a failure the caller rolls back, as dbq does. */
 int songs_edit(struct db *db, int64_t id, int64_t if_version, const struct song_edit *edit, int64_t now_ms, struct song *out, struct err *e);
 
 /* --- what a scan found ---------------------------------------------------------------- */

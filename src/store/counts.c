@@ -1,0 +1,69 @@
+/* Reading the counted numbers, and counting them again the slow way; see counts.h. Pool threads only. */
+#include "store/counts.h"
+
+#include <string.h>
+
+#include "store/stmt.h"
+
+static void take(struct counts *c, const char *key, int64_t n)
+{
+    int status = song_status_of(key);
+
+    if (status >= 0) {
+        c->by_status[status] = n;
+        c->total += n;
+    } else if (strcmp(key, "absent") == 0) {
+        c->absent = n;
+    } else if (strncmp(key, "asked ", 6) == 0 && key[6] >= '0' && key[6] < '0' + (1 << PROVIDER_COUNT) && !key[7]) {
+        c->queued_asked[key[6] - '0'] = n;
+        c->queued += n;
+    } else if (strcmp(key, "total_processed") == 0) {
+        c->total_processed = n;
+    } else if (strcmp(key, "total_enriched") == 0) {
+        c->total_enriched = n;
+    } else if (strcmp(key, "total_failed") == 0) {
+        c->total_failed = n;
+    }
+}
+
+/* Statements of two columns: key and number. */
+static int take_rows(struct stmt *s, struct counts *c)
+{
+    while (stmt_row(s)) {
+        const char *key = col_text(s, 0);
+        take(c, key ? key : "", col_int(s, 1));
+    }
+    return stmt_end(s);
+}
+
+static int read_totals(struct db *db, struct counts *out, struct err *e)
+{
+    struct stmt s = stmt_of(db, "SELECT key, CAST(value AS INTEGER) FROM enrichment_state"
+                                " WHERE key IN ('total_processed', 'total_enriched', 'total_failed')", e);
+
+    return take_rows(&s, out);
+}
+
+int counts_read(struct db *db, struct counts *out, struct err *e)
+{
+    struct stmt s = stmt_of(db, "SELECT key, n FROM counts", e);
+    int rc;
+
+    memset(out, 0, sizeof *out);
+    rc = take_rows(&s, out);
+    return rc ? rc : read_totals(db, out, e);
+}
+
+int counts_recompute(struct db *db, struct counts *out, struct err *e)
+{
+    struct stmt s = stmt_of(db, "SELECT iif(present, metadata_status, 'absent'), count(*) FROM songs GROUP BY 1", e);
+    int rc;
+
+    memset(out, 0, sizeof *out);
+    rc = take_rows(&s, out);
+    if (rc == 0) {
+        s = stmt_of(db, "SELECT 'asked ' || asked, count(*) FROM enrichment_queue GROUP BY asked", e);
+        rc = take_rows(&s, out);
+    }
+    return rc ? rc : read_totals(db, out, e);
+}

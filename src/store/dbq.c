@@ -1,0 +1,495 @@
+/* Operations between the loop and SQLite; see dbq.h.
+ *
+ * Everything here runs on the loop thread except run_task and what it calls, which run on a pool thread while the lane is
+ * busy. A busy lane's batch, connection and results belong to that thread; the rest of it to the loop.
+ */
+#include "store/dbq.h"
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#define GROUP_MAX 200        /* operations in a transaction */
+#define GROUP_MS 50          /* after which the rest waits for the next one */
+#define READS_MAX 8          /* reads in one work item */
+#define WRITER_FULL 1000
+#define READER_FULL 500
+#define QUIET_MS 2000        /* without work until the connections are tidied */
+
+enum task { TASK_NONE, TASK_OPEN, TASK_GROUP, TASK_TIDY, TASK_CLOSE };
+
+struct lane {
+    struct dbq *q;
+    struct db *db;
+    uv_work_t work;
+    enum task task;              /* TASK_NONE: not busy */
+    struct list urgent, waiting; /* not started */
+    size_t n_waiting;
+    struct list batch;           /* of the running work item */
+    size_t ran;                  /* operations of the batch that were run */
+    bool committed;
+    bool used;                   /* something ran since the last tidy */
+    uint64_t ms;                 /* that the group took */
+};
+
+struct dbq {
+    uv_loop_t *loop;
+    char *path;
+    void (*opened)(void *arg, int rc, const struct err *e);
+    void *opened_arg;
+    void (*closed)(void *arg);
+    void *closed_arg;
+    void (*on_commit)(void *arg);
+    void *on_commit_arg;
+    struct lane writer, reader;
+    struct counts counts;        /* loop's copy */
+    struct counts fresh;         /* read by the writer after its commit */
+    int open_rc;
+    struct err open_err;
+    bool ready, closing, delivering;
+    uv_timer_t later;            /* delivers what was refused, in a later turn */
+    struct list refused;
+    uv_timer_t quiet;
+    int handles;
+    struct dbq_stats stats;
+};
+
+static void kick(struct dbq *q);
+
+static struct dbq_op *op_of(struct list *l)
+{
+    return container_of(l, struct dbq_op, link);
+}
+
+/* --- on the pool ---------------------------------------------------------------------- */
+
+static int run_in_savepoint(struct db *db, struct dbq_op *op)
+{
+    int rc = db_savepoint(db, &op->err);
+
+    if (rc)
+        return rc;
+    rc = op->run(db, op);
+    if (rc == 0)
+        rc = db_release(db, &op->err);
+    if (rc)
+        db_rollback_to(db);
+    return rc;
+}
+
+static void fail_op(struct dbq_op *op, int rc, const struct err *e)
+{
+    op->rc = rc;
+    op->err = *e;
+}
+
+/* The first `n` of the batch that had succeeded now share the transaction's failure. */
+static void fail_batch(struct lane *l, size_t n, int rc, const struct err *e)
+{
+    for (struct list *i = l->batch.next; i != &l->batch && n; i = i->next, n--)
+        if (op_of(i)->rc == 0)
+            fail_op(op_of(i), rc, e);
+}
+
+static bool is_durable(const struct lane *l)
+{
+    for (struct list *i = l->batch.next; i != &l->batch; i = i->next)
+        if (op_of(i)->flags & DBQ_DURABLE)
+            return true;
+    return false;
+}
+
+static void write_group(struct lane *l)
+{
+    uint64_t start = uv_hrtime();
+    struct err e = {0};
+    int rc = db_begin(l->db, is_durable(l), &e);
+
+    for (struct list *i = l->batch.next; i != &l->batch; i = i->next) {
+        struct dbq_op *op = op_of(i);
+        if (rc == 0 && l->ran && uv_hrtime() - start > GROUP_MS * UINT64_C(1000000))
+            break;
+        l->ran++;
+        if (rc) {
+            fail_op(op, rc, &e);
+            continue;
+        }
+        op->rc = run_in_savepoint(l->db, op);
+        if (!db_in_transaction(l->db)) {   /* SQLite has undone the others, too */
+            rc = op->rc ? op->rc : ERR_BUG;
+            e = op->err;
+            break;
+        }
+    }
+    if (rc == 0)
+        rc = db_commit(l->db, &e);
+    if (rc) {
+        db_rollback(l->db);
+        fail_batch(l, l->ran, rc, &e);
+    }
+    l->committed = rc == 0;
+    if (l->committed && counts_read(l->db, &l->q->fresh, &e))
+        log_error("store", "counts could not be read: %s", err_text(&e));
+    l->ms = (uv_hrtime() - start) / 1000000;
+}
+
+static void read_group(struct lane *l)
+{
+    for (struct list *i = l->batch.next; i != &l->batch; i = i->next) {
+        struct dbq_op *op = op_of(i);
+        l->ran++;
+        op->rc = db_begin(l->db, false, &op->err);
+        if (op->rc)
+            continue;
+        op->rc = op->run(l->db, op);
+        db_rollback(l->db);   /* nothing to keep; ends the snapshot so that the WAL can be reset */
+    }
+}
+
+static void open_both(struct dbq *q)
+{
+    q->open_rc = db_open(q->path, &q->writer.db, &q->open_err);
+    if (q->open_rc == 0)
+        q->open_rc = counts_read(q->writer.db, &q->fresh, &q->open_err);
+    if (q->open_rc == 0)
+        q->open_rc = db_open_reader(q->path, &q->reader.db, &q->open_err);
+}
+
+static void tidy(struct lane *l)
+{
+    db_tidy(l->db);
+#ifdef __GLIBC__
+    malloc_trim(0);   /* pages freed on pool threads otherwise stay with their arenas */
+#endif
+}
+
+static void run_task(uv_work_t *work)
+{
+    struct lane *l = container_of(work, struct lane, work);
+
+    switch (l->task) {
+    case TASK_OPEN:
+        open_both(l->q);
+        break;
+    case TASK_GROUP:
+        if (l == &l->q->writer)
+            write_group(l);
+        else
+            read_group(l);
+        break;
+    case TASK_TIDY:
+        tidy(l);
+        break;
+    case TASK_CLOSE:   /* the writer last: closing it checkpoints */
+        db_close(l->q->reader.db);
+        db_close(l->q->writer.db);
+        l->q->reader.db = l->q->writer.db = NULL;
+        break;
+    case TASK_NONE:
+        break;
+    }
+}
+
+/* --- on the loop: what ended ---------------------------------------------------------- */
+
+/* Moves all of `from` behind `to`. */
+static void list_take_all(struct list *from, struct list *to)
+{
+    list_each_safe(i, tmp, from) {
+        list_del(i);
+        list_add(to, i);
+    }
+}
+
+/* Operations for which there was no time come first again, in their order. */
+static void put_back(struct lane *l, struct list *rest)
+{
+    while (!list_is_empty(rest)) {
+        struct list *last = rest->prev;
+        struct dbq_op *op = op_of(last);
+        list_del(last);
+        list_add_before((op->flags & DBQ_URGENT ? &l->urgent : &l->waiting)->next, last);
+        l->n_waiting++;
+    }
+}
+
+static void deliver(struct dbq *q, struct list *done)
+{
+    q->delivering = true;   /* what callbacks queue becomes one group */
+    while (!list_is_empty(done)) {
+        struct dbq_op *op = op_of(done->next);
+        list_del(&op->link);
+        op->done(op, op->rc);
+    }
+    q->delivering = false;
+}
+
+static void group_ended(struct lane *l)
+{
+    struct dbq *q = l->q;
+    struct list done;
+    bool writes = l == &q->writer;
+
+    list_init(&done);
+    for (; l->ran; l->ran--) {
+        struct list *first = l->batch.next;
+        list_del(first);
+        list_add(&done, first);
+        q->stats.writes += writes;
+        q->stats.reads += !writes;
+    }
+    put_back(l, &l->batch);
+    l->used = true;
+    if (writes) {
+        q->stats.transactions++;
+        if (l->ms > q->stats.worst_transaction_ms)
+            q->stats.worst_transaction_ms = l->ms;
+    }
+    if (writes && l->committed) {
+        q->counts = q->fresh;
+        if (q->on_commit)
+            q->on_commit(q->on_commit_arg);
+    }
+    deliver(q, &done);
+}
+
+static void refuse_all(struct dbq *q, struct lane *l, int rc, const struct err *e)
+{
+    struct list all;
+
+    list_init(&all);
+    list_take_all(&l->urgent, &all);
+    list_take_all(&l->waiting, &all);
+    l->n_waiting = 0;
+    for (struct list *i = all.next; i != &all; i = i->next)
+        fail_op(op_of(i), rc, e);
+    deliver(q, &all);
+}
+
+static void open_ended(struct dbq *q)
+{
+    q->ready = q->open_rc == 0;
+    q->counts = q->fresh;
+    q->opened(q->opened_arg, q->open_rc, &q->open_err);
+    if (!q->ready) {
+        refuse_all(q, &q->writer, q->open_rc, &q->open_err);
+        refuse_all(q, &q->reader, q->open_rc, &q->open_err);
+    }
+}
+
+static void on_handle_closed(uv_handle_t *h)
+{
+    struct dbq *q = h->data;
+
+    if (--q->handles)
+        return;
+    deliver(q, &q->refused);   /* what came while the handles closed */
+    if (q->closed)
+        q->closed(q->closed_arg);
+    free(q->path);
+    free(q);
+}
+
+static void close_ended(struct dbq *q)
+{
+    deliver(q, &q->refused);
+    uv_close((uv_handle_t *)&q->later, on_handle_closed);
+    uv_close((uv_handle_t *)&q->quiet, on_handle_closed);
+}
+
+static void on_task_ended(uv_work_t *work, int status)
+{
+    struct lane *l = container_of(work, struct lane, work);
+    struct dbq *q = l->q;
+    enum task task = l->task;
+
+    (void)status;   /* nothing cancels */
+    l->task = TASK_NONE;
+    if (task == TASK_CLOSE) {
+        close_ended(q);
+        return;
+    }
+    if (task == TASK_OPEN)
+        open_ended(q);
+    else if (task == TASK_GROUP)
+        group_ended(l);
+    else
+        l->used = false;
+    kick(q);
+}
+
+/* --- on the loop: what starts --------------------------------------------------------- */
+
+static void start(struct lane *l, enum task task)
+{
+    int rc;
+
+    l->task = task;
+    l->ran = 0;
+    rc = uv_queue_work(l->q->loop, &l->work, run_task, on_task_ended);
+    if (rc)
+        bug("store: no work item: %s", uv_strerror(rc));
+}
+
+/* Fills the batch: urgent ones first, and an operation that wants to be alone by itself. */
+static void take_batch(struct lane *l, size_t max)
+{
+    for (size_t n = 0; n < max; n++) {
+        struct list *from = list_is_empty(&l->urgent) ? &l->waiting : &l->urgent, *first = from->next;
+        if (first == from || (n && op_of(first)->flags & DBQ_ALONE))
+            return;
+        list_del(first);
+        list_add(&l->batch, first);
+        l->n_waiting--;
+        if (op_of(first)->flags & DBQ_ALONE)
+            return;
+    }
+}
+
+static bool is_idle(const struct lane *l)
+{
+    return l->task == TASK_NONE && l->n_waiting == 0;
+}
+
+static void kick_lane(struct lane *l, size_t max)
+{
+    if (l->task != TASK_NONE || l->n_waiting == 0)
+        return;
+    take_batch(l, max);
+    start(l, TASK_GROUP);
+}
+
+static void on_quiet(uv_timer_t *t)
+{
+    struct dbq *q = t->data;
+    struct lane *lanes[] = {&q->writer, &q->reader};
+
+    for (size_t i = 0; i < ARRAY_LEN(lanes); i++)
+        if (is_idle(lanes[i]) && lanes[i]->used)
+            start(lanes[i], TASK_TIDY);
+}
+
+static void kick(struct dbq *q)
+{
+    if (q->delivering || q->writer.task == TASK_OPEN || q->writer.task == TASK_CLOSE)
+        return;
+    if (q->ready) {
+        kick_lane(&q->writer, GROUP_MAX);
+        kick_lane(&q->reader, READS_MAX);
+    }
+    if (!is_idle(&q->writer) || !is_idle(&q->reader))
+        return;
+    if (q->closing)
+        start(&q->writer, TASK_CLOSE);
+    else if (q->writer.used || q->reader.used)
+        uv_timer_start(&q->quiet, on_quiet, QUIET_MS, 0);
+}
+
+static void on_later(uv_timer_t *t)
+{
+    struct dbq *q = t->data;
+    struct list all;
+
+    list_init(&all);
+    list_take_all(&q->refused, &all);
+    deliver(q, &all);
+    kick(q);
+}
+
+static void submit(struct dbq *q, struct lane *l, struct dbq_op *op)
+{
+    op->rc = 0;
+    op->err = (struct err){0};
+    if (q->closing || q->open_rc) {
+        fail_op(op, q->closing ? ERR_CLOSED : q->open_rc, q->closing ? &op->err : &q->open_err);
+        list_add(&q->refused, &op->link);
+        if (!uv_is_closing((uv_handle_t *)&q->later))
+            uv_timer_start(&q->later, on_later, 0, 0);
+        return;
+    }
+    list_add(op->flags & DBQ_URGENT ? &l->urgent : &l->waiting, &op->link);
+    l->n_waiting++;
+    kick(q);
+}
+
+/* --- life ----------------------------------------------------------------------------- */
+
+static void lane_init(struct lane *l, struct dbq *q)
+{
+    l->q = q;
+    list_init(&l->urgent);
+    list_init(&l->waiting);
+    list_init(&l->batch);
+}
+
+struct dbq *dbq_open(uv_loop_t *loop, const char *path, void (*opened)(void *arg, int rc, const struct err *e), void *arg)
+{
+    struct dbq *q = mem_zalloc(sizeof *q);
+
+    q->loop = loop;
+    q->path = mem_strdup(path);
+    q->opened = opened;
+    q->opened_arg = arg;
+    lane_init(&q->writer, q);
+    lane_init(&q->reader, q);
+    list_init(&q->refused);
+    uv_timer_init(loop, &q->later);
+    uv_timer_init(loop, &q->quiet);
+    uv_unref((uv_handle_t *)&q->quiet);
+    q->later.data = q->quiet.data = q;
+    q->handles = 2;
+    start(&q->writer, TASK_OPEN);
+    return q;
+}
+
+void dbq_close(struct dbq *q, void (*closed)(void *arg), void *arg)
+{
+    if (q->closing)
+        bug("store: closed twice");
+    q->closing = true;
+    q->closed = closed;
+    q->closed_arg = arg;
+    uv_timer_stop(&q->quiet);
+    kick(q);
+}
+
+void dbq_write(struct dbq *q, struct dbq_op *op)
+{
+    submit(q, &q->writer, op);
+}
+
+void dbq_read(struct dbq *q, struct dbq_op *op)
+{
+    submit(q, &q->reader, op);
+}
+
+/* --- inspection ----------------------------------------------------------------------- */
+
+bool dbq_is_full(const struct dbq *q)
+{
+    return q->writer.n_waiting > WRITER_FULL || q->reader.n_waiting > READER_FULL;
+}
+
+const struct counts *dbq_counts(const struct dbq *q)
+{
+    return &q->counts;
+}
+
+void dbq_on_commit(struct dbq *q, void (*committed)(void *arg), void *arg)
+{
+    q->on_commit = committed;
+    q->on_commit_arg = arg;
+}
+
+struct dbq_stats dbq_stats(const struct dbq *q)
+{
+    struct dbq_stats s = q->stats;
+
+    s.waiting_writes = q->writer.n_waiting;
+    s.waiting_reads = q->reader.n_waiting;
+    return s;
+}

@@ -1,0 +1,298 @@
+/* What a provider's answer does to a song, its evidence, its place in the queue and the counters, as one write; see
+ * queue.h. Pool threads only. */
+#include <stdio.h>
+#include <string.h>
+
+#include "store/candidates.h"
+#include "store/changes.h"
+#include "store/evidence.h"
+#include "store/queue.h"
+#include "store/song_row.h"
+
+/* The song's row of the queue; `exists` false when it was asked outside the queue or taken off meanwhile. */
+struct seat {
+    bool exists;
+    unsigned asked, gave_up;
+    int failures;
+};
+
+struct effect {
+    struct db *db;
+    struct err *e;
+    const struct outcome *o;
+    struct song before, after;
+    struct seat seat;
+    const struct candidate *taken;   /* accepted and not refused by a person; or NULL */
+    bool keeps_names;                /* manual song or contradicting answer: its names are only evidence */
+    bool leaves;
+};
+
+static int load_seat(struct effect *f)
+{
+    struct stmt s = stmt_of(f->db, "SELECT asked, gave_up, failures FROM enrichment_queue WHERE song_id = ?", f->e);
+
+    stmt_int(&s, f->o->song_id);
+    if (stmt_row(&s))
+        f->seat = (struct seat){true, (unsigned)col_int(&s, 0), (unsigned)col_int(&s, 1), (int)col_int(&s, 2)};
+    return stmt_end(&s);
+}
+
+/* --- the answer itself ---------------------------------------------------------------- */
+
+static int cache_answer(struct effect *f)
+{
+    const struct outcome *o = f->o;
+    bool empty = !o->candidates || o->candidates->count == 0;
+    struct buf json;
+    struct stmt s;
+    int rc;
+
+    if (o->from_cache || !o->pair_key || o->kind == OUTCOME_FAILED)
+        return 0;
+    buf_init(&json, 0);
+    candidates_json(o->candidates, &json);
+    s = stmt_of(f->db, "INSERT INTO answers(provider, pair_key, at_ms, candidates) VALUES (?1, ?2, ?3, ?4)"
+                       " ON CONFLICT(provider, pair_key) DO UPDATE SET at_ms = ?3, candidates = ?4", f->e);
+    stmt_text(&s, provider_name(o->provider));
+    stmt_text(&s, o->pair_key);
+    stmt_int(&s, o->now_ms);
+    stmt_text(&s, empty ? NULL : buf_cstr(&json));
+    rc = stmt_run(&s);
+    buf_deinit(&json);
+    return rc;
+}
+
+static int choose(struct effect *f)
+{
+    const struct outcome *o = f->o;
+    const struct candidate *c;
+    int rc;
+
+    if (o->kind != OUTCOME_FOUND || !o->candidates || o->chosen < 0 || (size_t)o->chosen >= o->candidates->count)
+        return 0;
+    c = &o->candidates->items[o->chosen];
+    rc = candidates_is_rejected(f->db, o->song_id, c, f->e);
+    if (rc == 0)
+        f->taken = c;
+    return rc < 0 ? rc : 0;
+}
+
+static bool may_write(const struct effect *f, enum song_field field)
+{
+    return f->before.status != SONG_MANUAL && !(f->before.locked & 1u << field);
+}
+
+/* What the candidate has for the field, or NULL; may be written to year. */
+static const char *value_of(const struct candidate *c, enum song_field field, char year[16])
+{
+    snprintf(year, 16, "%d", c->year);
+    switch (field) {
+    case FIELD_ARTIST: return c->artist;
+    case FIELD_TITLE: return c->title;
+    case FIELD_GENRE: return c->genres[0];
+    case FIELD_YEAR: return c->year ? year : NULL;
+    default: return NULL;
+    }
+}
+
+static int take_field(struct effect *f, enum song_field field)
+{
+    const struct candidate *c = f->taken;
+    char year[16], **text = song_field_text(&f->after, field);
+    const char *value = value_of(c, field, year);
+    struct evidence_row row = {.field = song_field_name(field), .value = value, .source = provider_name(f->o->provider),
+                               .rule = c->rule ? c->rule : "match", .reason = c->reason, .score = c->score};
+
+    if (!value || !value[0])
+        return 0;
+    row.chosen = may_write(f, field) && !(f->keeps_names && (field == FIELD_ARTIST || field == FIELD_TITLE));
+    if (row.chosen && text)
+        song_row_set(text, value);
+    else if (row.chosen)
+        f->after.year = c->year;
+    return evidence_put(f->db, f->o->song_id, &row, f->o->now_ms, f->e);
+}
+
+static int take_candidate(struct effect *f)
+{
+    struct song *s = &f->after;
+    int rc = 0;
+
+    f->keeps_names = s->status == SONG_MANUAL || (f->o->contradicts && s->status == SONG_ENRICHED);
+    for (int field = 0; rc == 0 && field < FIELD_COUNT; field++)
+        rc = take_field(f, (enum song_field)field);
+    if (s->status == SONG_MANUAL)
+        return rc;
+    s->status = SONG_ENRICHED;
+    s->confidence = f->o->confidence;
+    song_row_set(&s->reason, f->o->contradicts ? "contradiction" : f->taken->rule);
+    if (!f->keeps_names)
+        song_row_set(&s->source, provider_name(f->o->provider));
+    return rc;
+}
+
+/* An answer that gave nothing is part of the song's story, too. */
+static int note_answer(struct effect *f)
+{
+    const char *what = f->o->kind == OUTCOME_FAILED ? "failed" : f->o->kind == OUTCOME_FOUND ? "not_accepted" : "not_found";
+    struct evidence_row row = {.field = "answer", .value = what, .source = provider_name(f->o->provider), .rule = what,
+                               .reason = f->o->detail};
+
+    return evidence_put(f->db, f->o->song_id, &row, f->o->now_ms, f->e);
+}
+
+static int store_answer(struct effect *f)
+{
+    const struct outcome *o = f->o;
+    int rc = cache_answer(f);
+
+    if (rc == 0 && o->candidates && o->candidates->count)   /* an empty answer leaves older suggestions */
+        rc = candidates_store(f->db, o->song_id, o->provider, o->candidates, o->now_ms, f->e);
+    if (rc == 0)
+        rc = choose(f);
+    if (rc == 0)
+        rc = f->taken ? take_candidate(f) : note_answer(f);
+    return rc;
+}
+
+/* --- the place in the queue ----------------------------------------------------------- */
+
+static void advance_seat(struct effect *f)
+{
+    const struct outcome *o = f->o;
+    unsigned bit = 1u << o->provider;
+    struct seat *s = &f->seat;
+
+    if (o->kind != OUTCOME_FAILED) {
+        s->asked |= bit;
+        s->failures = 0;
+        s->gave_up &= ~bit;
+    } else {
+        s->failures += o->counted;
+        if (s->failures < o->max_attempts)
+            return;
+        /* The others may still know it: only this provider is done with. */
+        s->asked |= bit;
+        s->gave_up |= bit;
+        s->failures = 0;
+    }
+    f->leaves = s->exists && (o->remaining & ~bit) == 0;
+}
+
+static int store_seat(struct effect *f)
+{
+    const struct outcome *o = f->o;
+    struct stmt s;
+
+    if (f->leaves)
+        return queue_drop(f->db, o->song_id, f->e);
+    if (!f->seat.exists) {   /* asked while its file is gone: remembered for its return */
+        s = stmt_of(f->db, "UPDATE songs SET parked = parked | ? WHERE id = ? AND parked IS NOT NULL", f->e);
+        stmt_int(&s, f->seat.asked);
+        stmt_int(&s, o->song_id);
+        return stmt_run(&s);
+    }
+    s = stmt_of(f->db, "UPDATE enrichment_queue SET asked = ?, gave_up = ?, failures = ?, in_flight = in_flight & ~?, interrupted = 0,"
+                       " not_before = ? WHERE song_id = ?", f->e);
+    stmt_int(&s, f->seat.asked);
+    stmt_int(&s, f->seat.gave_up);
+    stmt_int(&s, f->seat.failures);
+    stmt_int(&s, 1 << o->provider);
+    stmt_int(&s, o->kind == OUTCOME_FAILED ? o->not_before_ms : 0);
+    stmt_int(&s, o->song_id);
+    return stmt_run(&s);
+}
+
+/* A song that left the queue without ever having been confirmed. */
+static void fail_if_unknown(struct song *s, bool gave_up)
+{
+    if (s->status == SONG_ENRICHED || s->status == SONG_MANUAL)
+        return;
+    s->status = SONG_FAILED;
+    song_row_set(&s->reason, gave_up ? "gave_up" : "not_found");
+}
+
+/* --- counters and log ----------------------------------------------------------------- */
+
+static int count(struct db *db, const struct song *before, const struct song *after, bool left, struct err *e)
+{
+    bool enriched = after->status == SONG_ENRICHED && before->status != SONG_ENRICHED;
+    bool failed = after->status == SONG_FAILED && before->status != SONG_FAILED;
+    struct stmt s;
+
+    if (!left && !enriched && !failed)
+        return 0;
+    s = stmt_of(db, "UPDATE enrichment_state SET value = CAST(value AS INTEGER) + CASE key WHEN 'total_processed' THEN ?1"
+                    " WHEN 'total_enriched' THEN ?2 ELSE ?3 END"
+                    " WHERE key IN ('total_processed', 'total_enriched', 'total_failed')", e);
+    stmt_int(&s, left);
+    stmt_int(&s, enriched);
+    stmt_int(&s, failed);
+    return stmt_run(&s);
+}
+
+static int save_and_log(struct db *db, const struct song *before, struct song *after, const char *source, int64_t now_ms,
+                        bool *changed, struct err *e)
+{
+    struct change_log log = {.actor = "worker", .source = source, .now_ms = now_ms};
+    int rc = song_row_save(db, before, after, now_ms, changed, e);
+
+    return rc || !*changed ? rc : changes_add_song(db, &log, before, after, e);
+}
+
+static int apply_outcome(struct effect *f, bool *changed)
+{
+    int rc = load_seat(f);
+
+    if (rc == 0)
+        rc = store_answer(f);
+    if (rc)
+        return rc;
+    advance_seat(f);
+    rc = store_seat(f);
+    if (f->leaves)
+        fail_if_unknown(&f->after, f->seat.gave_up != 0);
+    if (rc == 0)
+        rc = save_and_log(f->db, &f->before, &f->after, provider_name(f->o->provider), f->o->now_ms, changed, f->e);
+    return rc ? rc : count(f->db, &f->before, &f->after, f->leaves, f->e);
+}
+
+int queue_outcome(struct db *db, const struct outcome *o, struct outcome_result *out, struct err *e)
+{
+    struct effect f = {.db = db, .e = e, .o = o};
+    int rc = song_row_load(db, o->song_id, &f.before, e);
+
+    *out = (struct outcome_result){0};
+    if (rc)
+        return rc;
+    song_row_copy(&f.before, &f.after);
+    rc = apply_outcome(&f, &out->changed);
+    song_deinit(&f.before);
+    if (rc) {
+        song_deinit(&f.after);
+        return rc;
+    }
+    out->left_queue = f.leaves;
+    out->song = f.after;
+    return 0;
+}
+
+int queue_give_up(struct db *db, int64_t song_id, int64_t now_ms, struct err *e)
+{
+    struct song before, after;
+    bool changed;
+    int rc = song_row_load(db, song_id, &before, e);
+
+    if (rc)
+        return rc;
+    song_row_copy(&before, &after);
+    fail_if_unknown(&after, true);
+    rc = save_and_log(db, &before, &after, NULL, now_ms, &changed, e);
+    if (rc == 0)
+        rc = queue_drop(db, song_id, e);
+    if (rc == 0)
+        rc = count(db, &before, &after, true, e);
+    song_deinit(&before);
+    song_deinit(&after);
+    return rc;
+}

@@ -1,0 +1,403 @@
+/* The enrichment queue: order, taking, giving back, recovery; see queue.h. What an answer does is in outcome.c. Pool threads only. */
+#include "store/queue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "song/fold.h"
+#include "store/changes.h"
+#include "store/song_row.h"
+
+#define FOUND_FRESH_MS (INT64_C(180) * 86400000)      /* an answer is believed for half a year */
+#define NOT_FOUND_FRESH_MS (INT64_C(28) * 86400000)   /* an empty one for four weeks */
+#define WAIT_MAX_MS (INT64_C(7) * 86400000)           /* a later not_before comes from a clock that was wrong */
+#define RECHECK_MAX 5000                              /* songs queued again at a time */
+
+int queue_drop(struct db *db, int64_t song_id, struct err *e)
+{
+    struct stmt s = stmt_of(db, "DELETE FROM enrichment_queue WHERE song_id = ?", e);
+
+    stmt_int(&s, song_id);
+    return stmt_run(&s);
+}
+
+/* --- adding --------------------------------------------------------------------------- */
+
+enum standing_in_queue { IN_QUEUE, NOT_IN_QUEUE, MAY_NOT_QUEUE, UNKNOWN_SONG };
+
+/* Returns a standing_in_queue or ERR_. */
+static int look(struct db *db, int64_t id, bool again, struct err *e)
+{
+    struct stmt s = stmt_of(db, "SELECT s.metadata_status = 'manual', q.id IS NOT NULL FROM songs s"
+                                " LEFT JOIN enrichment_queue q ON q.song_id = s.id WHERE s.id = ? AND s.present = 1", e);
+    int found = UNKNOWN_SONG;
+    int rc;
+
+    stmt_int(&s, id);
+    if (stmt_row(&s))
+        found = col_int(&s, 1) ? IN_QUEUE : col_int(&s, 0) && !again ? MAY_NOT_QUEUE : NOT_IN_QUEUE;
+    rc = stmt_end(&s);
+    return rc ? rc : found;
+}
+
+static int insert_row(struct db *db, int64_t id, int priority, const char *iso, struct err *e)
+{
+    struct stmt s = stmt_of(db, "INSERT INTO enrichment_queue(song_id, priority, queued_at) VALUES (?, ?, ?)", e);
+
+    stmt_int(&s, id);
+    stmt_int(&s, priority);
+    stmt_text(&s, iso);
+    return stmt_run(&s);
+}
+
+static int raise_priority(struct db *db, int64_t id, int priority, struct err *e)
+{
+    struct stmt s = stmt_of(db, "UPDATE enrichment_queue SET priority = ?1 WHERE song_id = ?2 AND priority < ?1", e);
+
+    stmt_int(&s, priority);
+    stmt_int(&s, id);
+    return stmt_run(&s);
+}
+
+/* What was asked before counts no more. What is in flight stays so. */
+static int ask_anew(struct db *db, int64_t id, struct err *e)
+{
+    struct stmt s = stmt_of(db, "UPDATE enrichment_queue SET asked = 0, failures = 0, gave_up = 0, interrupted = 0, not_before = 0"
+                                " WHERE song_id = ?", e);
+    int rc;
+
+    stmt_int(&s, id);
+    rc = stmt_run(&s);
+    if (rc)
+        return rc;
+    s = stmt_of(db, "UPDATE songs SET enrichment_attempts = 0 WHERE id = ? AND enrichment_attempts <> 0", e);
+    stmt_int(&s, id);
+    return stmt_run(&s);
+}
+
+int queue_add(struct db *db, const int64_t *ids, size_t n, int priority, bool again, int64_t now_ms, struct queue_result *out, struct err *e)
+{
+    char iso[32];
+    int rc = 0;
+
+    *out = (struct queue_result){0};
+    clock_iso(now_ms, iso);
+    for (size_t i = 0; rc >= 0 && i < n; i++) {
+        int was = look(db, ids[i], again, e);
+        rc = was < 0 ? was : 0;
+        if (was == UNKNOWN_SONG)
+            out->unknown++;
+        else if (was == IN_QUEUE)
+            rc = raise_priority(db, ids[i], priority, e);
+        else if (was == NOT_IN_QUEUE)
+            rc = insert_row(db, ids[i], priority, iso, e);
+        out->already += was == IN_QUEUE;
+        out->queued += was == NOT_IN_QUEUE;
+        if (rc == 0 && again && (was == IN_QUEUE || was == NOT_IN_QUEUE))
+            rc = ask_anew(db, ids[i], e);
+    }
+    return rc;
+}
+
+/* --- taking --------------------------------------------------------------------------- */
+
+/* A row of the queue as it is ordered. */
+struct place {
+    int64_t song_id;
+    int64_t rank;          /* priority + demand */
+    char queued_at[32];
+    int64_t id;
+    int priority;
+    unsigned asked;
+};
+
+static bool is_skipped(const int64_t *skip, size_t n, int64_t id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (skip[i] == id)
+            return true;
+    return false;
+}
+
+static int compare_places(const void *a, const void *b)
+{
+    const struct place *x = a, *y = b;
+    int by_age;
+
+    if (x->rank != y->rank)
+        return x->rank > y->rank ? -1 : 1;
+    by_age = strcmp(x->queued_at, y->queued_at);
+    return by_age ? by_age : x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* The first places of one asked mask, in order, straight from the index. */
+static int take_places(struct db *db, unsigned asked, int64_t now_ms, const int64_t *skip, size_t n_skip, int max,
+                       struct place *out, int *n, struct err *e)
+{
+    struct stmt s = stmt_of(db, "SELECT song_id, priority + demand, queued_at, id, priority FROM enrichment_queue INDEXED BY queue_order"
+                                " WHERE asked = ? AND in_flight = 0 AND (not_before <= ? OR not_before > ?)"
+                                " ORDER BY priority + demand DESC, queued_at, id", e);
+    int got = 0;
+
+    stmt_int(&s, asked);
+    stmt_int(&s, now_ms);
+    stmt_int(&s, now_ms + WAIT_MAX_MS);
+    while (got < max && stmt_row(&s)) {
+        struct place *p = &out[*n + got];
+        if (is_skipped(skip, n_skip, col_int(&s, 0)))
+            continue;
+        *p = (struct place){.song_id = col_int(&s, 0), .rank = col_int(&s, 1), .id = col_int(&s, 3),
+                            .priority = (int)col_int(&s, 4), .asked = asked};
+        strncat(p->queued_at, col_text(&s, 2), sizeof p->queued_at - 1);
+        got++;
+    }
+    *n += got;
+    return stmt_end(&s);
+}
+
+static int earliest_wait(struct db *db, enum provider_id p, unsigned after, int64_t now_ms, int64_t *next_at, struct err *e)
+{
+    struct stmt s = stmt_of(db, "SELECT not_before FROM enrichment_queue INDEXED BY queue_waiting WHERE not_before > ? AND not_before <= ?"
+                                " AND in_flight = 0 AND (asked & ?) = 0 AND (asked & ?4) = ?4 ORDER BY not_before LIMIT 1", e);
+    int rc;
+
+    stmt_int(&s, now_ms);
+    stmt_int(&s, now_ms + WAIT_MAX_MS);
+    stmt_int(&s, 1 << p);
+    stmt_int(&s, after);
+    rc = stmt_run_int(&s, next_at);
+    return rc < 0 ? rc : 0;
+}
+
+/* Fresh from both sides: an answer from the future was stored with a wrong clock. */
+static bool is_fresh(int64_t at_ms, int64_t now_ms, int64_t for_ms)
+{
+    return at_ms <= now_ms + 86400000 && now_ms - at_ms < for_ms;
+}
+
+static int load_answer(struct db *db, enum provider_id p, int64_t now_ms, struct queue_item *item, struct err *e)
+{
+    struct stmt s = stmt_of(db, "SELECT at_ms, candidates FROM answers WHERE provider = ? AND pair_key = ?", e);
+    char *pair = fold_pair(item->song.artist ? item->song.artist : "", item->song.title ? item->song.title : "");
+    int rc;
+
+    stmt_text(&s, provider_name(p));
+    stmt_text(&s, pair);
+    if (stmt_row(&s)) {
+        const char *json = col_text(&s, 1);
+        if (json && is_fresh(col_int(&s, 0), now_ms, FOUND_FRESH_MS))
+            item->cached = mem_strdup(json);
+        else if (!json && is_fresh(col_int(&s, 0), now_ms, NOT_FOUND_FRESH_MS))
+            item->cached_not_found = true;
+    }
+    rc = stmt_end(&s);
+    free(pair);
+    return rc;
+}
+
+/* Providers whose stored artist and title are the present ones. */
+static unsigned agreeing(struct db *db, const struct song *song)
+{
+    unsigned mask = 0;
+    char *present = fold_pair(song->artist ? song->artist : "", song->title ? song->title : "");
+
+    for (int p = 0; p < PROVIDER_COUNT; p++) {
+        struct stmt s = stmt_of(db, "SELECT a.value, t.value FROM evidence a JOIN evidence t ON t.song_id = a.song_id AND t.field = 'title'"
+                                    " AND t.source = a.source WHERE a.song_id = ? AND a.field = 'artist' AND a.source = ?"
+                                    " AND a.rule <> 'rejected'", NULL);
+        char *said = NULL;
+        stmt_int(&s, song->id);
+        stmt_text(&s, provider_name((enum provider_id)p));
+        if (stmt_row(&s))
+            said = fold_pair(col_text(&s, 0) ? col_text(&s, 0) : "", col_text(&s, 1) ? col_text(&s, 1) : "");
+        stmt_end(&s);
+        if (said && strcmp(said, present) == 0)
+            mask |= 1u << p;
+        free(said);
+    }
+    free(present);
+    return mask;
+}
+
+static int load_item(struct db *db, enum provider_id p, int64_t now_ms, const struct place *place, struct queue_item *item, struct err *e)
+{
+    char *parsed;
+    int rc;
+
+    *item = (struct queue_item){.song_id = place->song_id, .priority = place->priority, .asked = place->asked};
+    rc = song_row_load(db, place->song_id, &item->song, e);
+    if (rc)
+        return rc;
+    item->attempts = item->song.attempts;
+    parsed = evidence_value(db, place->song_id, "title", "name", &item->parsed_confidence);
+    free(parsed);
+    item->agreed = agreeing(db, &item->song);
+    rc = load_answer(db, p, now_ms, item, e);
+    if (rc)
+        queue_item_deinit(item);
+    return rc;
+}
+
+void queue_item_deinit(struct queue_item *i)
+{
+    song_deinit(&i->song);
+    free(i->cached);
+    *i = (struct queue_item){0};
+}
+
+int queue_next(struct db *db, enum provider_id p, unsigned after, int64_t now_ms, const int64_t *skip, size_t n_skip, int max, struct queue_item *out, int64_t *next_at, struct err *e)
+{
+    struct place *places;
+    int n = 0, done = 0, rc = 0;
+
+    *next_at = 0;
+    if (max <= 0)
+        return 0;
+    places = mem_alloc((size_t)max * (1 << PROVIDER_COUNT) * sizeof *places);
+    for (unsigned asked = 0; rc == 0 && asked < 1u << PROVIDER_COUNT; asked++)
+        if (!(asked & 1u << p) && (asked & after) == after)
+            rc = take_places(db, asked, now_ms, skip, n_skip, max, places, &n, e);
+    if (rc == 0 && n < max)
+        rc = earliest_wait(db, p, after, now_ms, next_at, e);
+    qsort(places, (size_t)n, sizeof *places, compare_places);
+    for (; rc == 0 && done < n && done < max; done++)
+        rc = load_item(db, p, now_ms, &places[done], &out[done], e);
+    if (rc)
+        while (done > 0)
+            queue_item_deinit(&out[--done]);
+    free(places);
+    return rc ? rc : done;
+}
+
+/* --- before a request and after a refusal --------------------------------------------- */
+
+static int note_start(struct db *db, enum provider_id p, int64_t now_ms, struct err *e)
+{
+    struct stmt s = stmt_of(db, "INSERT INTO provider_state(provider, last_start_ms) VALUES (?1, ?2)"
+                                " ON CONFLICT(provider) DO UPDATE SET last_start_ms = ?2", e);
+
+    stmt_text(&s, provider_name(p));
+    stmt_int(&s, now_ms);
+    return stmt_run(&s);
+}
+
+int queue_begin(struct db *db, int64_t song_id, enum provider_id p, int64_t now_ms, struct err *e)
+{
+    /* Attempts are no part of the row's version: a person's open edit must not go stale because a provider is asked. */
+    struct stmt s = stmt_of(db, "UPDATE songs SET enrichment_attempts = enrichment_attempts + 1, last_enrichment_attempt = ?"
+                                " WHERE id = ?", e);
+    char iso[32];
+    int rc;
+
+    clock_iso(now_ms, iso);
+    stmt_text(&s, iso);
+    stmt_int(&s, song_id);
+    rc = stmt_run(&s);
+    if (rc == 0 && db_changed(db) == 0)
+        rc = err_set(e, ERR_NOT_FOUND, "there is no song %lld", (long long)song_id);
+    if (rc)
+        return rc;
+    s = stmt_of(db, "UPDATE enrichment_queue SET in_flight = in_flight | ? WHERE song_id = ?", e);
+    stmt_int(&s, 1 << p);
+    stmt_int(&s, song_id);
+    rc = stmt_run(&s);
+    return rc ? rc : note_start(db, p, now_ms, e);
+}
+
+static int take_attempts_back(struct db *db, int64_t song_id, int n, struct err *e)
+{
+    struct stmt s = stmt_of(db, "UPDATE songs SET enrichment_attempts = max(0, enrichment_attempts - ?) WHERE id = ?", e);
+
+    stmt_int(&s, n);
+    stmt_int(&s, song_id);
+    return stmt_run(&s);
+}
+
+int queue_refund(struct db *db, int64_t song_id, enum provider_id p, int64_t not_before_ms, struct err *e)
+{
+    struct stmt s = stmt_of(db, "UPDATE enrichment_queue SET in_flight = in_flight & ~?1, not_before = ?2 WHERE song_id = ?3", e);
+    int rc;
+
+    stmt_int(&s, 1 << p);
+    stmt_int(&s, not_before_ms);
+    stmt_int(&s, song_id);
+    rc = stmt_run(&s);
+    return rc ? rc : take_attempts_back(db, song_id, 1, e);
+}
+
+/* --- at start, and long after --------------------------------------------------------- */
+
+static int bits(int64_t mask)
+{
+    int n = 0;
+
+    for (; mask; mask &= mask - 1)
+        n++;
+    return n;
+}
+
+/* 1 with a row, 0 at the end, or ERR_. */
+static int next_in_flight(struct db *db, int64_t *song_id, int64_t *in_flight, int64_t *interrupted, struct err *e)
+{
+    struct stmt s = stmt_of(db, "SELECT song_id, in_flight, interrupted FROM enrichment_queue INDEXED BY queue_in_flight"
+                                " WHERE in_flight > 0 LIMIT 1", e);
+    bool found = stmt_row(&s);
+    int rc;
+
+    if (found) {
+        *song_id = col_int(&s, 0);
+        *in_flight = col_int(&s, 1);
+        *interrupted = col_int(&s, 2);
+    }
+    rc = stmt_end(&s);
+    return rc ? rc : found;
+}
+
+int queue_recover(struct db *db, int64_t now_ms, int64_t *recovered, struct err *e)
+{
+    int64_t id, in_flight, interrupted;
+    int rc;
+
+    *recovered = 0;
+    while ((rc = next_in_flight(db, &id, &in_flight, &interrupted, e)) == 1) {
+        struct stmt s = stmt_of(db, "UPDATE enrichment_queue SET in_flight = 0, interrupted = interrupted + 1 WHERE song_id = ?", e);
+        stmt_int(&s, id);
+        rc = stmt_run(&s);
+        if (rc == 0)
+            rc = take_attempts_back(db, id, bits(in_flight), e);
+        if (rc == 0 && interrupted + 1 >= QUEUE_MAX_INTERRUPTED)
+            rc = queue_give_up(db, id, now_ms, e);
+        if (rc)
+            return rc;
+        *recovered += 1;
+    }
+    return rc;
+}
+
+int queue_recheck(struct db *db, int64_t before_ms, int64_t now_ms, int64_t *n, struct err *e)
+{
+    struct stmt s = stmt_of(db, "INSERT INTO enrichment_queue(song_id, priority, queued_at) SELECT s.id, -10, ?1 FROM songs s"
+                                " INDEXED BY songs_status WHERE s.metadata_status = 'enrichment_failed' AND s.reason = 'not_found'"
+                                " AND s.present = 1 AND coalesce(s.last_enrichment_attempt, s.updated_at) < ?2"
+                                " AND NOT EXISTS (SELECT 1 FROM enrichment_queue q WHERE q.song_id = s.id) LIMIT ?3", e);
+    char now[32], before[32];
+    int rc;
+
+    *n = 0;
+    clock_iso(now_ms, now);
+    clock_iso(before_ms, before);
+    stmt_text(&s, now);
+    stmt_text(&s, before);
+    stmt_int(&s, RECHECK_MAX);
+    rc = stmt_run(&s);
+    if (rc == 0)
+        *n = db_changed(db);
+    if (rc || *n == 0)
+        return rc;
+    s = stmt_of(db, "UPDATE songs SET enrichment_attempts = 0 WHERE enrichment_attempts <> 0"
+                    " AND id IN (SELECT song_id FROM enrichment_queue WHERE priority = -10 AND queued_at = ?)", e);
+    stmt_text(&s, now);
+    return stmt_run(&s);
+}
