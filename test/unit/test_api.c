@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "api/api.h"
@@ -1086,6 +1087,34 @@ static void a_long_replay_arrives_whole(void **state)
     buf_deinit(&in);
 }
 
+/* Who does not read for longer than events are held learns by a gap that some are missing, and goes on with the rest. */
+static void a_slow_reader_gets_a_gap_and_the_rest(void **state)
+{
+    enum { COUNT = 3000 };
+    char members[1100], mark[40];
+    long long seq, last = 0;
+    struct buf in;
+    int fd;
+
+    buf_init(&in, 0);
+    fd = open_stream("", "");
+    stream_until(fd, &in, "\"event\":\"hello\"");
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(members, sizeof members, "\"number\":%d,\"fill\":\"%01000d\"", i, i);
+        events_publish(t.events, EVENT_SETTINGS, members);
+    }
+    snprintf(mark, sizeof mark, "\"number\":%d,", COUNT - 1);
+    stream_until(fd, &in, mark);
+    assert_non_null(strstr(in.data, "\"event\":\"gap\""));
+    for (char *at = in.data; (at = strstr(at, "{\"seq\":")); at++) {
+        seq = atoll(at + strlen("{\"seq\":"));
+        assert_true(seq >= last);
+        last = seq;
+    }
+    close(fd);
+    buf_deinit(&in);
+}
+
 static void a_foreign_page_is_refused(void **state)
 {
     char own[80];
@@ -1124,6 +1153,23 @@ static void tcp_needs_the_token_where_one_is_set(void **state)
     expect_status("GET", "/api/v1/progress", "Authorization: Bearer correct-horse\r\n", NULL, 200);
     expect_status("GET", "/api/v1/health", NULL, NULL, 200);
     expect_status("GET", "/healthz", NULL, NULL, 200);
+}
+
+static void the_unix_socket_is_trusted(void **state)
+{
+    static const char text[] = "GET /api/v1/progress HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    struct buf in;
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    snprintf(a.sun_path, sizeof a.sun_path, "%.100s", t.socket);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    buf_init(&in, 0);
+    exchange(fd, text, sizeof text - 1, &in);
+    assert_non_null(strstr(buf_cstr(&in), "HTTP/1.1 200 "));
+    close(fd);
+    buf_deinit(&in);
 }
 
 /* The service ends while a client waits and another is gone: nobody is answered twice, nothing leaks. */
@@ -1176,9 +1222,11 @@ int main(void)
         T(an_edit_is_told_on_the_stream),
         T(server_sent_events_resume_by_id),
         T(a_long_replay_arrives_whole),
+        T(a_slow_reader_gets_a_gap_and_the_rest),
         T(a_foreign_page_is_refused),
         T(a_body_must_be_declared_as_json),
         cmocka_unit_test_setup_teardown(tcp_needs_the_token_where_one_is_set, setup_token, teardown),
+        cmocka_unit_test_setup_teardown(the_unix_socket_is_trusted, setup_token, teardown),
         T(ending_answers_what_is_open),
     };
 
