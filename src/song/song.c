@@ -110,8 +110,7 @@ static bool all_id_chars(const char *p)
     return true;
 }
 
-/* The id at the end of the stem; returns the length of the stem without it. */
-static size_t take_id(struct slice stem, char id[12])
+struct slice song_take_id(struct slice stem, char id[12])
 {
     size_t n = stem.n;
 
@@ -126,7 +125,7 @@ static size_t take_id(struct slice stem, char id[12])
             n--;
     }
     id[11] = '\0';
-    return n;
+    return (struct slice){stem.p, n};
 }
 
 static void take_extension(struct song_file *f)
@@ -158,7 +157,7 @@ void song_file_split(struct slice path, struct song_file *out)
     memset(out, 0, sizeof *out);
     out->base = slash ? (struct slice){slash + 1, path.n - (size_t)(slash + 1 - path.p)} : path;
     take_extension(out);
-    out->name = (struct slice){out->stem.p, take_id(out->stem, out->youtube_id)};
+    out->name = song_take_id(out->stem, out->youtube_id);
 }
 
 bool song_extension_ok(const char *extension)

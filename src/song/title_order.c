@@ -1,0 +1,142 @@
+/* Artist or title first; see title_order.h. Pure: no I/O, no state; any thread.
+ *
+ * Evidence in order of strength: the vendor's habit, forms that only one of them takes (sort form, quotation marks, guests), a
+ * well-known artist, the style of writing. Without any, points for how the parts look, and the order stays open. */
+#include "song/title_order.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "song/hints.h"
+
+static bool has_word(const char *text, const char *word)
+{
+    size_t n = strlen(word);
+
+    for (const char *p = text; (p = strcasestr(p, word)); p += n) {
+        bool starts = p == text || p[-1] == ' ' || p[-1] == '(';
+        if (starts && (p[n] == ' ' || p[n] == '.'))
+            return true;
+    }
+    return false;
+}
+
+static bool has_guest(const char *text)
+{
+    return has_word(text, "ft") || has_word(text, "feat") || has_word(text, "featuring");
+}
+
+static bool is_quoted(const char *text)
+{
+    static const char *const pairs[][2] = {{"\"", "\""}, {"“", "”"}, {"「", "」"}, {"『", "』"}, {"《", "》"}, {"〈", "〉"}};
+    size_t n = strlen(text);
+
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        size_t a = strlen(pairs[i][0]), b = strlen(pairs[i][1]);
+        if (n > a + b && strncmp(text, pairs[i][0], a) == 0 && strcmp(text + n - b, pairs[i][1]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void decide(struct order *out, enum title_rule rule, bool title_first, double weight)
+{
+    out->rule = rule;
+    out->title_first = title_first;
+    out->open = rule == RULE_SEPARATOR || rule == RULE_WEAK;
+    out->weight = weight < 0 ? 0 : weight > 1 ? 1 : weight;
+}
+
+/* Evidence of form: true when it settles the order. */
+static bool decide_by_form(const struct order_case *c, struct order *out)
+{
+    bool gl = has_guest(c->left), gr = has_guest(c->right);
+    bool ql = is_quoted(c->left), qr = is_quoted(c->right);
+
+    if (c->vendor && c->vendor->order[c->separator] != VENDOR_OPEN) {
+        decide(out, RULE_VENDOR, c->vendor->order[c->separator] == VENDOR_TITLE_FIRST, 0.8);
+        return true;
+    }
+    if (c->karafun_star) {
+        decide(out, RULE_VENDOR, true, 0.8);
+        return true;
+    }
+    if (ql != qr) {
+        decide(out, RULE_QUOTED, ql, 0.6);
+        return true;
+    }
+    if (gl && !gr) {
+        decide(out, RULE_GUEST, false, 0.7);
+        return true;
+    }
+    return false;
+}
+
+static int points(const struct part_look *l)
+{
+    return l->artist - l->title;
+}
+
+/* Points for artist first from where the noise stands. */
+static double noise_points(const struct order_case *c)
+{
+    double p = 0;
+
+    if (!c->left_part)
+        return 0;
+    if (c->left_part->noise_behind && !c->left_part->noise_part_before)
+        p -= 4;
+    if (c->left_part->noise_before)
+        p -= 3;
+    if (c->left_part->noise_part_after)
+        p -= 3;
+    if (c->leading_noise_bracket)
+        p -= 2;
+    return p;
+}
+
+static double look_points(const struct order_case *c, const struct part_look *l, const struct part_look *r)
+{
+    double p = 0.9 + points(l) - points(r) + noise_points(c);
+
+    if (l->words >= r->words + 2)
+        p -= 1;
+    if (r->words >= l->words + 2)
+        p += 1;
+    if (has_guest(c->right))
+        p -= 2;
+    if (strcmp(c->language, "vi") == 0)
+        p -= 3;
+    if (strcmp(c->language, "ja") == 0 && c->sep == SEP_SLASH)
+        p -= 4;
+    if (c->had_disc)
+        p += strcmp(c->language, "zh") == 0 ? -3 : 4;
+    return p;
+}
+
+void order_decide(const struct order_case *c, struct order *out)
+{
+    struct part_look l, r;
+    double p, clear;
+
+    if (decide_by_form(c, out))
+        return;
+    if (c->underscored && c->sep != SEP_TIGHT) {
+        decide(out, RULE_SHAPE, false, 1);
+        return;
+    }
+    hint_look(slice_of(c->left), &l);
+    hint_look(slice_of(c->right), &r);
+    p = look_points(c, &l, &r);
+    if (l.known_artist != r.known_artist) {
+        bool title_first = r.known_artist;
+        double against = title_first ? p : -p;
+        decide(out, RULE_ARTIST, title_first, 0.8 - (against > 4 ? 0.5 : 0));
+        return;
+    }
+    clear = (p < 0 ? -p : p) / 7;
+    if (c->underscored)
+        decide(out, RULE_SHAPE, p < -6, 0.2);
+    else
+        decide(out, RULE_SEPARATOR, p < 0, clear);
+}

@@ -1,0 +1,321 @@
+/* Parts of a name; see title_parts.h. Pure: no I/O, no state; any thread.
+ *
+ * What may be taken away: runs of noise at either end of a part (never all parts), parts of noise only, ids. What looks like
+ * an id but could be an artist (UB40, 311) goes only when two other parts stay. */
+#include "song/title_parts.h"
+
+#include <string.h>
+
+#include "song/hints.h"
+
+int parts_next(const struct scan *s, int i)
+{
+    return s->tok[i].type == TOKEN_OPEN && s->tok[i].mate > i ? s->tok[i].mate + 1 : i + 1;
+}
+
+static bool carries_text(const struct token *t)
+{
+    return !t->skip && (t->type == TOKEN_WORD || t->type == TOKEN_PHRASE);
+}
+
+static bool has_text(const struct scan *s, int a, int b)
+{
+    for (int i = a; i < b; i++)
+        if (carries_text(&s->tok[i]))
+            return true;
+    return false;
+}
+
+static bool has_strong(const struct scan *s, int a, int b)
+{
+    for (int i = a; i < b; i++)
+        if (s->tok[i].strong)
+            return true;
+    return false;
+}
+
+static void drop(struct scan *s, int a, int b)
+{
+    for (int i = a; i < b; i++)
+        s->tok[i].skip = true;
+}
+
+static void split(const struct scan *s, int a, int b, struct parts *out)
+{
+    int start = a;
+    uint8_t sep = SEP_NONE;
+
+    for (int i = a; i <= b; i = i < b ? parts_next(s, i) : i + 1) {
+        bool parts = i < b && s->tok[i].type == TOKEN_SEP && s->tok[i].sep < SEP_WEAK && !s->tok[i].skip;
+        if (i < b && !parts)
+            continue;
+        if (out->n == PARTS_MAX - 1 && i < b)
+            continue;
+        if (i > start)
+            out->p[out->n++] = (struct part){.a = start, .b = i, .sep = sep};
+        sep = i < b ? s->tok[i].sep : 0;
+        start = i + 1;
+    }
+}
+
+static bool is_one_of(const struct token *t, enum phrase_kind a, enum phrase_kind b)
+{
+    return t->phrase && (t->phrase->kind == a || t->phrase->kind == b);
+}
+
+/* Index where the noise at the end of [a, b) begins; b when there is none. A run counts only with a strong word in it,
+ * and begins with one, or with a word that may lead it ("official karaoke", "acoustic karaoke"). */
+static int noise_tail(const struct scan *s, int a, int b)
+{
+    int from = b, strong = b;
+
+    while (from > a && token_is_noise(&s->tok[from - 1]))
+        from--;
+    for (int i = b - 1; i >= from; i--)
+        if (s->tok[i].strong)
+            strong = i;
+    if (strong == b)
+        return b;
+    while (strong > from && (is_one_of(&s->tok[strong - 1], PHRASE_LEAD, PHRASE_VARIANT) || s->tok[strong - 1].skip))
+        strong--;
+    return strong;
+}
+
+static int noise_head(const struct scan *s, int a, int b)
+{
+    while (a < b && ((s->tok[a].strong && !is_one_of(&s->tok[a], PHRASE_INSTR, PHRASE_INSTR)) || s->tok[a].skip ||
+                     s->tok[a].type == TOKEN_PUNCT || (s->tok[a].type == TOKEN_SEP && s->tok[a].sep == SEP_COLON)))
+        a++;
+    return a;
+}
+
+static bool all_noise(const struct scan *s, int a, int b)
+{
+    for (int i = a; i < b; i++)
+        if (carries_text(&s->tok[i]) && !token_is_noise(&s->tok[i]) && !slice_year(scan_token(s, i)))
+            return false;
+    return true;
+}
+
+/* Takes noise off both ends; true when text is left. */
+static bool trim_part(struct scan *s, struct part *p)
+{
+    int tail = noise_tail(s, p->a, p->b), head;
+
+    if (!has_text(s, p->a, tail))
+        return false;
+    if (tail < p->b && has_strong(s, tail, p->b)) {
+        drop(s, tail, p->b);
+        p->noise_behind = true;
+        p->b = tail;
+    }
+    head = noise_head(s, p->a, p->b);
+    if (head > p->a && has_strong(s, p->a, head) && has_text(s, head, p->b)) {
+        bool bracket = s->tok[p->a].type == TOKEN_OPEN;
+        drop(s, p->a, head);
+        p->noise_before = !bracket;
+        p->a = head;
+    }
+    return true;
+}
+
+static void remove_part(struct parts *ps, int i)
+{
+    if (i > 0)
+        ps->p[i - 1].noise_part_after = true;
+    if (i + 1 < ps->n)
+        ps->p[i + 1].noise_part_before = true;
+    memmove(&ps->p[i], &ps->p[i + 1], (size_t)(ps->n - i - 1) * sizeof ps->p[0]);
+    ps->n--;
+}
+
+static struct slice part_bytes(const struct scan *s, const struct part *p)
+{
+    int a = p->a, b = p->b;
+
+    while (a < b && (s->tok[a].skip || s->tok[a].type == TOKEN_PUNCT))
+        a++;
+    while (b > a && (s->tok[b - 1].skip || s->tok[b - 1].type == TOKEN_PUNCT))
+        b--;
+    return scan_range(s, a, b);
+}
+
+/* "Karaoke" alone may be the title: "Drake - Karaoke (Karaoke Version)". */
+static bool is_title_karaoke(const struct scan *s, const struct part *p, bool other_noise)
+{
+    struct slice bytes = part_bytes(s, p);
+
+    return other_noise && slice_ieq_str(bytes, "karaoke");
+}
+
+static bool other_strong(const struct scan *s, const struct part *p)
+{
+    return has_strong(s, 0, p->a) || has_strong(s, p->b, s->n) || has_strong(s, p->a + 1, p->b);
+}
+
+static const struct vendor *lone_vendor(const struct scan *s, const struct part *p)
+{
+    const struct vendor *v = NULL;
+
+    for (int i = p->a; i < p->b; i++) {
+        const struct token *t = &s->tok[i];
+        if (!carries_text(t))
+            continue;
+        if (t->vendor)
+            v = t->vendor;
+        else if (!token_is_noise(t))
+            return NULL;
+    }
+    return v;
+}
+
+static void drop_noise_parts(struct scan *s, struct parts *ps)
+{
+    for (int i = 0; i < ps->n;) {
+        struct part *p = &ps->p[i];
+        bool noise = all_noise(s, p->a, p->b) && has_strong(s, p->a, p->b);
+        if (noise && ps->n == 2 && is_title_karaoke(s, p, other_strong(s, p)))
+            noise = false;
+        if (!has_text(s, p->a, p->b) || (noise && ps->n > 1)) {
+            drop(s, p->a, p->b);
+            remove_part(ps, i);
+            continue;
+        }
+        if (noise || trim_part(s, p) || ps->n == 1) {
+            i++;
+            continue;
+        }
+        drop(s, p->a, p->b);
+        remove_part(ps, i);
+    }
+}
+
+/* With two parts to stay, a third that is a vendor, a year, a variant, or noise with unknown words goes. */
+static void drop_extra_parts(struct scan *s, struct parts *ps)
+{
+    for (int i = ps->n - 1; i >= 0 && ps->n > 1; i--) {
+        struct part *p = &ps->p[i];
+        const struct vendor *v = lone_vendor(s, p);
+        struct slice bytes = part_bytes(s, p);
+        bool last = i == ps->n - 1, weak = all_noise(s, p->a, p->b) || slice_year(bytes);
+        bool unknown = last && (p->noise_behind || p->noise_before) && p->sep != SEP_NONE;
+        if (v && v->alone && (ps->n > 2 || bytes.n > 3)) {
+            ps->part_vendor = v;
+        } else if (ps->n > 2 && unknown && i >= 2) {
+            ps->code = bytes;
+        } else if (!(ps->n > 2 && weak && i > 0)) {
+            continue;
+        }
+        drop(s, p->a, p->b);
+        remove_part(ps, i);
+    }
+}
+
+static void note_disc(struct parts *ps, struct slice id)
+{
+    size_t n = 0;
+
+    while (n < id.n && ((id.p[n] | 32) >= 'a' && (id.p[n] | 32) <= 'z'))
+        n++;
+    ps->had_disc = true;
+    if (!ps->disc_vendor)
+        ps->disc_vendor = vendor_of_disc((struct slice){id.p, n});
+}
+
+/* All capitals and at most five: "TNSK - Artist - Title" begins with a vendor's code. */
+static bool is_code(struct slice s)
+{
+    if (s.n < 2 || s.n > 5)
+        return false;
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < 'A' || s.p[i] > 'Z')
+            return false;
+    return true;
+}
+
+static void drop_ids(struct scan *s, struct parts *ps)
+{
+    while (ps->n > 1) {
+        struct slice first = part_bytes(s, &ps->p[0]);
+        bool plain = slice_is_digits(first) && first.n <= 4;
+        bool goes = ps->n > 2 ? plain || slice_is_disc(first, false) : slice_is_disc(first, true) || (plain && first.p[0] == '0');
+        if (!goes || hint_is_artist(first))
+            break;
+        note_disc(ps, first);
+        drop(s, ps->p[0].a, ps->p[0].b);
+        remove_part(ps, 0);
+        ps->p[0].noise_part_before = false;
+    }
+    while (ps->n > 1) {
+        struct slice last = part_bytes(s, &ps->p[ps->n - 1]);
+        if (!slice_is_disc(last, ps->n == 2) || hint_is_artist(last))
+            break;
+        note_disc(ps, last);
+        drop(s, ps->p[ps->n - 1].a, ps->p[ps->n - 1].b);
+        ps->n--;
+    }
+    if (ps->n > 2 && is_code(part_bytes(s, &ps->p[0])) && !hint_is_artist(part_bytes(s, &ps->p[0]))) {
+        ps->code = part_bytes(s, &ps->p[0]);
+        drop(s, ps->p[0].a, ps->p[0].b);
+        remove_part(ps, 0);
+    }
+}
+
+/* "SF123-04 Artist", "021 title", "07. Artist": an id glued to the first part by a blank. */
+static void drop_inline_id(struct scan *s, struct parts *ps)
+{
+    struct part *p = &ps->p[0];
+    const char *text = s->text.text.data;
+    int i = p->a;
+    struct slice id, next;
+
+    while (i < p->b && s->tok[i].skip)
+        i++;
+    p->a = i;
+    if (i >= p->b || s->tok[i].type != TOKEN_WORD)
+        return;
+    while (i + 1 < p->b && s->tok[i + 1].at == s->tok[i].end && s->tok[i + 1].type != TOKEN_OPEN)
+        i++;
+    if (i + 1 >= p->b || !has_text(s, i + 1, p->b))
+        return;
+    id = scan_range(s, p->a, i + 1);
+    next = (struct slice){text + s->tok[i + 1].at, s->text.text.len - s->tok[i + 1].at};
+    if (id.n > 1 && id.n <= 4 && id.p[id.n - 1] == '.' && slice_is_digits((struct slice){id.p, id.n - 1}))
+        id.n--;
+    else if (slice_is_digits(id) ? !(id.n <= 4 && ((unsigned char)next.p[0] >= 0xe3 || (id.p[0] == '0' && id.n > 1)))
+                                 : !(slice_is_disc(id, true) && memchr(id.p, '-', id.n)))
+        return;
+    note_disc(ps, id);
+    drop(s, p->a, i + 1);
+    p->a = i + 1;
+}
+
+/* "(SDK) Artist - Title": a code in brackets in front. */
+static void drop_code_bracket(struct scan *s, struct parts *ps)
+{
+    struct part *p = &ps->p[0];
+    int end = parts_next(s, p->a);
+    struct slice inside;
+
+    if (ps->n < 2 || s->tok[p->a].type != TOKEN_OPEN || s->tok[p->a].skip || end >= p->b)
+        return;
+    inside = scan_range(s, p->a + 1, end - 1);
+    if (!is_code(inside) && !slice_is_disc(inside, true))
+        return;
+    ps->code = inside;
+    drop(s, p->a, end);
+    p->a = end;
+}
+
+void parts_find(struct scan *s, int a, int b, struct parts *out)
+{
+    memset(out, 0, sizeof *out);
+    split(s, a, b, out);
+    drop_noise_parts(s, out);
+    if (out->n == 0)
+        return;
+    drop_extra_parts(s, out);
+    drop_code_bracket(s, out);
+    drop_ids(s, out);
+    drop_inline_id(s, out);
+}
