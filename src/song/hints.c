@@ -165,6 +165,38 @@ static const char *const artists[] = {
     "zara larsson", "zaz", "zeze di camargo e luciano", "zombies", "zucchero", "zz top",
 };
 
+/* First names that singers carry. */
+static const char *const first_names[] = {
+    "aaron", "adam", "alan", "albert", "alex", "alice", "alicia", "alison", "amanda", "amy", "andrea", "andreas", "andrew",
+    "andy", "angela", "anita", "ann", "anna", "anne", "annie", "anthony", "anton", "aretha", "arthur", "ashley", "barbara",
+    "barry", "ben", "bernd", "bette", "betty", "bill", "billy", "bob", "bobby", "bonnie", "brad", "brandon", "brenda", "brian",
+    "britney", "bruce", "bruno", "bryan", "carl", "carla", "carlos", "carly", "carol", "carole", "carrie", "cat", "charles",
+    "charlie", "chris", "christina", "christopher", "chuck", "claude", "cliff", "colin", "connie", "craig", "crystal", "cyndi",
+    "dan", "daniel", "danny", "dave", "david", "dean", "debbie", "deborah", "demi", "dennis", "diana", "dionne", "dolly", "don",
+    "donna", "doris", "doug", "drake", "dusty", "dwight", "ed", "eddie", "eddy", "edith", "edwin", "elaine", "ella", "ellie",
+    "elton", "elvis", "emeli", "emma", "engelbert", "enrique", "eric", "erika", "etta", "eva", "faith", "fats", "felix",
+    "fiona", "florence", "francesco", "frank", "frankie", "franz", "freddie", "freddy", "gary", "gene", "george", "gerry",
+    "gilbert", "gino", "gladys", "glen", "glenn", "gloria", "gordon", "grace", "greg", "gwen", "hank", "harry", "heather",
+    "helen", "helene", "henry", "herbert", "howard", "hugh", "ian", "irene", "jack", "jackie", "jackson", "jacques", "jake",
+    "james", "jamie", "jan", "jane", "janet", "janis", "jason", "jay", "jean", "jeff", "jennifer", "jerry", "jesse", "jessica",
+    "jessie", "jim", "jimi", "jimmy", "joan", "joe", "johan", "john", "johnny", "jon", "jonas", "jonathan", "jorge", "jose",
+    "josh", "joshua", "juan", "judy", "julia", "julie", "julio", "justin", "karen", "kate", "kathy", "katie", "katy", "keith",
+    "kelly", "ken", "kenny", "kevin", "kim", "kris", "kurt", "kylie", "lara", "larry", "laura", "lauren", "leann", "lee",
+    "lenny", "leo", "leon", "leona", "leonard", "leroy", "lewis", "lily", "linda", "lionel", "lisa", "liza", "lou", "louis",
+    "lucinda", "luis", "luke", "luther", "lyle", "marc", "marcel", "marco", "maria", "mariah", "marie", "mario", "mark",
+    "marlene", "martin", "martina", "marty", "marvin", "mary", "matt", "maureen", "max", "megan", "meghan", "mel", "melanie",
+    "melissa", "merle", "michael", "michel", "michelle", "miguel", "mike", "miley", "miranda", "mitch", "moira", "muddy",
+    "nancy", "nat", "natalie", "natasha", "neil", "nelly", "nick", "nicki", "nicole", "nina", "norah", "olivia", "otis", "ozzy",
+    "pablo", "pam", "pat", "patrick", "patsy", "patti", "patty", "paul", "paula", "pearl", "pedro", "peggy", "percy", "peter",
+    "petula", "pharrell", "phil", "pink", "randy", "ray", "reba", "regine", "ricardo", "richard", "rick", "ricky", "rita",
+    "rob", "robbie", "robert", "roberta", "roberto", "robin", "rod", "roger", "ronan", "ronnie", "rosanne", "roy", "ruben",
+    "russell", "ryan", "sabrina", "sally", "sam", "samantha", "sammy", "sandra", "sara", "sarah", "scott", "sean", "selena",
+    "shania", "sharon", "shawn", "sheena", "sheryl", "shirley", "smokey", "sonny", "stan", "stella", "stephanie", "stephen",
+    "steve", "steven", "stevie", "sue", "susan", "suzi", "tammy", "tanya", "taylor", "ted", "terry", "thomas", "tim", "tina",
+    "toby", "tom", "tommy", "toni", "tony", "tracy", "trisha", "udo", "umberto", "van", "vanessa", "vicente", "vicki", "victor",
+    "vince", "vinny", "wayne", "whitney", "will", "willie", "wilson", "yvonne", "zara",
+};
+
 /* Words of titles. */
 static const char *const title_words[] = {
     "about", "after", "again", "ain", "ako", "all", "alone", "always", "am", "amor", "ang", "another", "anymore", "anything",

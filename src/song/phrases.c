@@ -791,7 +791,8 @@ static const struct phrase phrases[] = {
     {"여자키", PHRASE_VARIANT, "ko", "female key"},
     {"여키", PHRASE_VARIANT, "ko", "female key"},
     {"원곡", PHRASE_STYLE, "ko", NULL},
-    {"원곡가수", PHRASE_STYLE, "ko", NULL},};
+    {"원곡가수", PHRASE_STYLE, "ko", NULL},
+};
 /* clang-format on */
 
 /* Scripts without blanks between words: a phrase may end anywhere. */

@@ -211,6 +211,24 @@ static const struct vendor vendors[] = {
     {"태진", "TJ", {T, T, T}, false},
     {"태진노래방", "TJ", {T, T, T}, false},
 };
+/* clang-format on */
+
+#undef A
+#undef T
+#undef O
+
+static const struct {
+    const char *letters, *name;
+} discs[] = {
+    {"SC", "Sound Choice"},        {"SF", "Sunfly Karaoke"},     {"SFMW", "Sunfly Karaoke"}, {"ZM", "Zoom Karaoke"},
+    {"ZMP", "Zoom Karaoke"},       {"ZPA", "Zoom Karaoke"},      {"CB", "Chartbuster"},      {"DK", "DK Karaoke"},
+    {"PHM", "Pop Hits Monthly"},   {"MM", "Music Maestro"},      {"MH", "Monster Hits"},     {"LG", "Legends Karaoke"},
+    {"SBI", "SBI Karaoke"},        {"MRE", "Mr Entertainer"},    {"MRH", "Mr Entertainer"},  {"THM", "Top Hits Monthly"},
+    {"TT", "Top Tunes"},           {"NT", "Nutech"},             {"PR", "Priddis"},          {"QH", "Quik Hitz"},
+    {"SGB", "Standing Ovation"},   {"PI", "Pioneer"},            {"EK", "EasyKaraoke"},      {"KF", "KaraFun"},
+    {"PT", "ProTrax"},             {"AMS", "All Star Karaoke"},  {"ASK", "All Star Karaoke"},
+};
+
 
 static const char *vendor_key(size_t i)
 {
