@@ -45,7 +45,7 @@ struct candidates {
     struct candidate *items;     /* owned */
     size_t count;
 };
-/* Appends a zeroed candidate (provider set, -1 where unknown) and returns it; NULL when CANDIDATE_MAX is reached. */
+/* Appends a zeroed candidate (provider set, -1 where unknown) and returns it; NULL when CANDIDATE_MAX is reached. The only way to grow a list. */
 struct candidate *candidates_add(struct candidates *list, enum provider_id p);
 void candidates_deinit(struct candidates *list);
 
