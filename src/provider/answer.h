@@ -8,7 +8,8 @@
 
 /* Sets kind and detail. */
 __attribute__((format(printf, 3, 4))) void answer_set(struct provider_answer *out, enum answer_class kind, const char *fmt, ...);
-/* True when the reply has a transport error, which then is classified. A reset after the status came is a failure, before it no network. */
+/* True when the reply has a transport error, which then is classified. A reset after the status came is a failure,
+ * before it no network. */
 bool answer_of_transport(const struct provider_reply *r, struct provider_answer *out);
 /* Classifies by status alone, for bodies that say nothing themselves. Never FOUND or NOT_FOUND. */
 void answer_of_status(const struct provider_reply *r, struct provider_answer *out);

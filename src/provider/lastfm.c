@@ -50,7 +50,8 @@ static void add_parameter(struct buf *url, const char *name, const char *text)
     percent_encode(url, slice_of(text), "");
 }
 
-/* Returns new: the title with the version that sets the recording apart, as Last.fm's entries are named; other variants are left out. */
+/* Returns new: the title with the version that sets the recording apart, as Last.fm's entries are named;
+ * other variants are left out. */
 static char *track_name(const struct wanted *w, const char *title)
 {
     unsigned sung = version_of_note(w->variant) & ~(unsigned)(VERSION_INSTRUMENTAL | VERSION_KARAOKE);
@@ -166,7 +167,8 @@ static void read_tags(const cJSON *toptags, struct candidate *c)
         answer_add_genre(c, json_str(t, "name"));
 }
 
-/* Adds the candidate unless a name is missing or the artist is a placeholder. False when a name is missing: then it is no track. */
+/* Adds the candidate unless a name is missing or the artist is a placeholder. False when a name is missing:
+ * then it is no track. */
 static bool add_track(struct provider_answer *out, char *artist, char *title, const cJSON *track)
 {
     bool whole = artist && title;

@@ -383,7 +383,7 @@ static void add_recording(const struct asked *k, const cJSON *recording, struct 
     c->title = title;
     c->mbid = mbid_of(recording);
     c->disambiguation = answer_text(recording, "disambiguation");
-    c->artist_alias = asked_alias(k, credit);
+    c->artist_alias = is_asked(k, artist) ? NULL : asked_alias(k, credit);
     c->album = album_of(releases);
     c->provider_score = score >= 0 && score <= 100 ? (int)score : -1;
     date_candidate(recording, releases, c);

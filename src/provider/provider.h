@@ -44,9 +44,9 @@ struct provider_reply {
 struct provider_answer {
     enum answer_class kind;
     struct candidates candidates;
-    int retry_after_s;           /* for REFUSED: seconds the provider asks for; 0 when it names none (Retry-After: 0 counts as none) */
+    int retry_after_s;           /* for REFUSED: seconds to wait; 0 when none are named (Retry-After: 0 counts as none) */
     bool slow_down;              /* for REFUSED: our own rate was too high (error 29, per-IP 503); false for random shedding */
-    bool ask_again;              /* this stage settled nothing and `stage` + 1 has another question: ask it, then provider_answer_join */
+    bool ask_again;              /* nothing settled and `stage` + 1 has another question: ask it, then provider_answer_join */
     char detail[160];            /* a sentence for a person; never a key */
 };
 void provider_answer_deinit(struct provider_answer *a);

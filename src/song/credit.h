@@ -32,7 +32,8 @@ enum credit_fit credit_compare(const struct credit *a, const struct credit *b);
 /* True when they have at least one name in common, or the whole. */
 bool credit_shares_name(const struct credit *a, const struct credit *b);
 
-/* Returns new: the names of the credit without joining words, for a search query: "Eminem feat. Rihanna" gives "Eminem Rihanna". */
+/* Returns new: the names of the credit without joining words, for a search query:
+ * "Eminem feat. Rihanna" gives "Eminem Rihanna". */
 char *credit_search_words(const char *text);
 
 #endif

@@ -439,6 +439,8 @@ static void choose(struct view *views, size_t n)
             demote(&v->c, "weaker", "fits, but less well than the accepted one");
         }
     }
+    if (best->c.year)
+        best->c.year_weak = 0;
 }
 
 int match_judge(const struct wanted *w, struct candidates *list)

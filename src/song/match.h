@@ -35,8 +35,9 @@ struct candidate {
     bool swapped;                /* fits with artist and title of the name exchanged */
     bool exact;                  /* both names equal after folding; a guest that one side leaves out does not count */
     const char *rule;            /* stable key, static; accepted: "exact", "guest", "alias", "credit_part", "subtitle", "fuzzy",
-                                  * "both_orders"; refused: "placeholder", "no_artist", "brand", "artist_differs", "title_differs",
-                                  * "version_differs", "few_listeners", "runner_up", "weaker", "same_song" (the accepted one again) */
+                                  * "both_orders"; refused: "placeholder", "no_artist", "brand", "artist_differs",
+                                  * "title_differs", "version_differs", "few_listeners", "runner_up", "weaker",
+                                  * "same_song" (the accepted one again) */
     char reason[160];            /* one sentence */
 };
 void candidate_deinit(struct candidate *c);
@@ -45,7 +46,8 @@ struct candidates {
     struct candidate *items;     /* owned */
     size_t count;
 };
-/* Appends a zeroed candidate (provider set, -1 where unknown) and returns it; NULL when CANDIDATE_MAX is reached. The only way to grow a list. */
+/* Appends a zeroed candidate (provider set, -1 where unknown) and returns it; NULL when CANDIDATE_MAX is reached.
+ * The only way to grow a list. */
 struct candidate *candidates_add(struct candidates *list, enum provider_id p);
 void candidates_deinit(struct candidates *list);
 
@@ -62,7 +64,8 @@ struct wanted {
  * year of all that are the same song ("same_song"), and missing genres come from them. Judging twice changes nothing. */
 int match_judge(const struct wanted *w, struct candidates *list);
 
-/* Similarity 0..1 of two texts after folding; 1 only for equal keys. Relative edit distance; keys of 4 or fewer characters are equal or 0. */
+/* Similarity 0..1 of two texts after folding; 1 only for equal keys. Relative edit distance;
+ * keys of 4 or fewer characters are equal or 0. */
 double match_similarity(const char *a, const char *b);
 enum match_kinship {
     MATCH_OTHER_SONG,

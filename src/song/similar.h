@@ -21,8 +21,8 @@ bool similar_equal(const char *a, const char *b);
 size_t similar_length(const char *key);
 /* True when the key holds Han, Kana or Hangul: each character is a word, so "nearly equal" means nothing. */
 bool similar_is_cjk(const char *key);
-/* 0..1: 1 minus the edits (insert, delete, replace, swap of neighbours) over the longer length. 1 only when equal; 0 when one is more
- * than twice as long or either has 4 or fewer characters and they differ. */
+/* 0..1: 1 minus the edits (insert, delete, replace, swap of neighbours) over the longer length. 1 only when equal;
+ * 0 when one is more than twice as long or either has 4 or fewer characters and they differ. */
 double similar_ratio(const char *a, const char *b);
 /* True when b may be a misspelling of a: word by word nearly equal, same first letters, short words and numbers equal.
  * "Lose Yourself" is no misspelling of "Love Yourself", though one letter differs. */

@@ -45,7 +45,8 @@ static const char *const edition_words[] = {
 };
 /* Words that say "the song as it is known", with "version", "mix" or "edit" or alone in a segment. */
 static const char *const plain_version_words[] = {
-    "single", "album", "edited", "uncut", "audio", "version", "edit", "radio", "original", "video", "full", "short", "long", "studio", "mono", "stereo", "clean",
+    "single", "album", "edited", "uncut", "audio", "version", "edit", "radio", "original", "video", "full", "short", "long",
+    "studio", "mono", "stereo", "clean",
     "explicit", "the", "official", "uk", "us", "tv", "lp", "ep", "cd", "7", "inch", "main", "standard", "mix",
     "digital",
 };

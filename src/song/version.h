@@ -35,7 +35,8 @@ struct title_form {
 void title_form_read(const char *title, struct title_form *out);
 void title_form_deinit(struct title_form *f);
 
-/* Bits of a free text that describes a recording: a variant ("live"), a disambiguation ("live, 1985-07-13: Wembley"). NULL gives 0. */
+/* Bits of a free text that describes a recording: a variant ("live"), a disambiguation ("live, 1985-07-13: Wembley").
+ * NULL gives 0. */
 unsigned version_of_note(const char *note);
 /* Bits of single words that stand in a key, whatever their place. */
 unsigned version_of_words(const char *key);

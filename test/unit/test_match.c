@@ -110,10 +110,12 @@ static const struct pair_case pairs[] = {
     {"Drake", "Karaoke", NULL, "Drake", "Karaoke", "exact", true},
     {"The-Dream", "Falsetto", NULL, "The\xe2\x80\x90" "Dream", "Falsetto", "exact", true},
     {"Live", "Lightning Crashes", NULL, "Live", "Lightning Crashes", "exact", true},
-    {"Coverdale Page", "Take Me for a Little While", NULL, "Coverdale\xe2\x80\xa2Page", "Take Me for a Little While", "exact", true},
+    {"Coverdale Page", "Take Me for a Little While", NULL, "Coverdale\xe2\x80\xa2Page",
+     "Take Me for a Little While", "exact", true},
     /* other scripts: equal or not at all */
     {"\xe9\xab\x98\xe6\xa9\x8b\xe6\xb4\x8b\xe5\xad\x90", "\xe6\x84\x9b\xe3\x81\x97\xe3\x81\xa6\xe3\x82\x8b", NULL,
-     "\xe9\xab\x98\xe6\xa9\x8b\xe6\xb4\x8b\xe5\xad\x90", "\xe6\x84\x9b\xe3\x81\x97\xe3\x81\xa6\xe3\x81\x9f", "title_differs", false},
+     "\xe9\xab\x98\xe6\xa9\x8b\xe6\xb4\x8b\xe5\xad\x90", "\xe6\x84\x9b\xe3\x81\x97\xe3\x81\xa6\xe3\x81\x9f",
+     "title_differs", false},
     /* no artist in the name: proposed only */
     {NULL, "Hallelujah", NULL, "Leonard Cohen", "Hallelujah", "no_artist", false},
     {"", "Hallelujah", NULL, "Leonard Cohen", "Hallelujah", "no_artist", false},

@@ -63,7 +63,8 @@ static void lastfm_asks_info_then_search(void **state)
     assert_asked(&provider_lastfm, &lastfm_settings, &no_artist, 0,
                  "http://127.0.0.1:1/2.0/?method=track.search&track=Waterloo&limit=20&api_key=k3y&format=json");
     assert_asked(&provider_lastfm, &lastfm_settings, &live, 0,
-                 "http://127.0.0.1:1/2.0/?method=track.getInfo&artist=ABBA&track=Waterloo (live)&autocorrect=1&api_key=k3y&format=json");
+                 "http://127.0.0.1:1/2.0/?method=track.getInfo&artist=ABBA&track=Waterloo (live)&autocorrect=1"
+                 "&api_key=k3y&format=json");
     assert_asked(&provider_lastfm, &lastfm_settings, &keyed, 0,
                  "http://127.0.0.1:1/2.0/?method=track.getInfo&artist=ABBA&track=Waterloo&autocorrect=1&api_key=k3y&format=json");
     assert_null(asked(&provider_lastfm, &lastfm_settings, &abba, 2));
@@ -122,7 +123,8 @@ static const struct {
 } escapes[] = {
     {"a+b", "(a\\+b)"}, {"a-b", "(a\\-b)"}, {"a&&b", "(a\\&\\&b)"}, {"a|b", "(a\\|b)"}, {"a!", "(a\\!)"}, {"a^b", "(a\\^b)"},
     {"a\"b", "(a\\\"b)"}, {"a~b", "(a\\~b)"}, {"a*b", "(a\\*b)"}, {"a?", "(a\\?)"}, {"a:b", "(a\\:b)"}, {"a\\b", "(a\\\\b)"},
-    {"a/b", "(a\\/b)"}, {"a{b}c", "(a\\{b\\}c)"}, {"a (b) c", "(a \\(b\\) c)"}, {"a [b] c", "(a \\[b\\] c)"}, {"???", "(\\?\\?\\?)"},
+    {"a/b", "(a\\/b)"}, {"a{b}c", "(a\\{b\\}c)"}, {"a (b) c", "(a \\(b\\) c)"}, {"a [b] c", "(a \\[b\\] c)"},
+    {"???", "(\\?\\?\\?)"},
     {"This AND That", "(This and That)"}, {"OR NOT", "(or not)"}, {"And Or", "(And Or)"}, {"ANDY", "(ANDY)"},
     {"\xe6\x84\x9b \"x\" OR", "\"\xe6\x84\x9b \\\"x\\\" OR\""},
 };
@@ -197,7 +199,8 @@ static const struct class_case classes[] = {
     {LF, 0, 200, "{\"error\":4}", NULL, NULL, ANSWER_KEY, false, 0},
     {LF, 0, 200, "{\"error\":3}", NULL, NULL, ANSWER_KEY, false, 0},
     {LF, 0, 429, "{\"error\":29,\"message\":\"Your IP has made too many requests\"}", NULL, NULL, ANSWER_REFUSED, true, 120},
-    {LF, 0, 200, "{\"message\":\"This application has made too many requests\",\"error\":29}", NULL, NULL, ANSWER_REFUSED, true, 600},
+    {LF, 0, 200, "{\"message\":\"This application has made too many requests\",\"error\":29}", NULL, NULL,
+     ANSWER_REFUSED, true, 600},
     {LF, 0, 200, "{\"error\":29}", "900", NULL, ANSWER_REFUSED, true, 900},
     {LF, 0, 503, "{\"error\":11,\"message\":\"Service Offline\"}", NULL, NULL, ANSWER_REFUSED, false, 600},
     {LF, 0, 200, "{\"error\":2}", NULL, NULL, ANSWER_REFUSED, false, 300},
@@ -222,7 +225,8 @@ static const struct class_case classes[] = {
     {LF, 0, 200, "null", NULL, NULL, ANSWER_FAILED, false, 0},
     {LF, 0, 200, "{\"track\":[]}", NULL, NULL, ANSWER_FAILED, false, 0},
     {LF, 0, 200, "{\"track\":{\"name\":{},\"artist\":7}}", NULL, NULL, ANSWER_FAILED, false, 0},
-    {LF, 0, 200, "{\"track\":{\"name\":\"Waterloo\",\"artist\":{\"name\":\"[unknown]\"}}}", NULL, NULL, ANSWER_NOT_FOUND, false, 0},
+    {LF, 0, 200, "{\"track\":{\"name\":\"Waterloo\",\"artist\":{\"name\":\"[unknown]\"}}}", NULL, NULL,
+     ANSWER_NOT_FOUND, false, 0},
     /* MusicBrainz */
     {MB, 0, 503, OVER, "5", "per-ip", ANSWER_REFUSED, true, 5},
     {MB, 0, 503, OVER, "1", "ws ip=203.0.113.9", ANSWER_REFUSED, true, 1},
@@ -263,7 +267,8 @@ static void answers_are_classed(void **state)
         struct provider_answer a;
         c->p->read(&abba, 0, &r, &a);
         if (a.kind != c->kind || a.slow_down != c->slow_down || a.retry_after_s != c->pause)
-            fail_msg("row %zu '%s': %s, slow_down %d, pause %d", i, c->body, answer_class_name(a.kind), a.slow_down, a.retry_after_s);
+            fail_msg("row %zu '%s': %s, slow_down %d, pause %d", i, c->body, answer_class_name(a.kind), a.slow_down,
+                     a.retry_after_s);
         assert_true(a.detail[0]);
         assert_null(strstr(a.detail, "k3y"));
         assert_int_equal(a.candidates.count, 0);
@@ -366,7 +371,8 @@ static void lastfm_search_takes_every_shape_of_nothing(void **state)
     } rows[] = {
         {"{\"track\":[]}", ANSWER_NOT_FOUND}, {"{\"track\":\"\"}", ANSWER_NOT_FOUND}, {"{\"track\":\"\\n\"}", ANSWER_NOT_FOUND},
         {"{}", ANSWER_NOT_FOUND}, {"\"\\n\"", ANSWER_NOT_FOUND}, {"[]", ANSWER_NOT_FOUND},
-        {"null", ANSWER_FAILED}, {"7", ANSWER_FAILED}, {"{\"track\":7}", ANSWER_FAILED}, {"{\"track\":[7,{},\"x\"]}", ANSWER_FAILED},
+        {"null", ANSWER_FAILED}, {"7", ANSWER_FAILED}, {"{\"track\":7}", ANSWER_FAILED},
+        {"{\"track\":[7,{},\"x\"]}", ANSWER_FAILED},
         {"{\"track\":{\"name\":\"Waterloo\",\"artist\":\"ABBA\",\"listeners\":\"7000\"}}", ANSWER_FOUND},
         {"{\"track\":[{\"name\":\"Waterloo\",\"artist\":{\"name\":\"ABBA\"}}]}", ANSWER_FOUND},
         {"{\"track\":[{\"name\":\"Waterloo\",\"artist\":\"[unknown]\"}]}", ANSWER_NOT_FOUND},
@@ -385,7 +391,8 @@ static void lastfm_search_takes_every_shape_of_nothing(void **state)
 
 static void a_search_that_counts_hits_without_rows_is_no_answer(void **state)
 {
-    struct provider_answer a = answer(LF, &abba, 1, "{\"results\":{\"opensearch:totalResults\":\"11\",\"trackmatches\":{\"track\":[]}}}");
+    struct provider_answer a = answer(LF, &abba, 1, "{\"results\":{\"opensearch:totalResults\":\"11\","
+                                      "\"trackmatches\":{\"track\":[]}}}");
 
     (void)state;
     assert_int_equal(a.kind, ANSWER_FAILED);
@@ -417,7 +424,8 @@ static void mb_joins_the_credit_and_lowers_the_mbid(void **state)
     struct wanted w = {"Calexico", "Alone", NULL, false};
     struct provider_answer a = answer(MB, &w, 0, MB_HEAD
         "{\"id\":\"0E16076B-4C48-420D-A684-C3E213368782\",\"score\":\"97\",\"title\":\"Alone\",\"disambiguation\":\"live\","
-        "\"video\":null,\"length\":null," MB_CREDIT ",\"tags\":[{\"count\":1,\"name\":\"country\"},{\"count\":0,\"name\":\"pop\"},"
+        "\"video\":null,\"length\":null," MB_CREDIT ",\"tags\":[{\"count\":1,\"name\":\"country\"},"
+        "{\"count\":0,\"name\":\"pop\"},"
         "{\"count\":4,\"name\":\"indie rock\"},{\"count\":9,\"name\":\"seen live\"}]}]}");
     const struct candidate *c = a.candidates.items;
 
@@ -459,7 +467,8 @@ static const struct {
     int year, weak;
 } dates[] = {
     {"1974-03-04", RELEASE("Official", "Single", "", "1974-03-04"), "", 1974, 0},
-    {"1974", RELEASE("Official", "Album", "", "1992-01") "," RELEASE("Official", "Album", "\"Compilation\"", "1980"), "", 1974, 0},
+    {"1974", RELEASE("Official", "Album", "", "1992-01") "," RELEASE("Official", "Album", "\"Compilation\"", "1980"), "",
+     1974, 0},
     {"", RELEASE("Official", "Album", "", "1992-01") "," RELEASE("Official", "Album", "\"Compilation\"", "1980"), "", 1980, 0},
     /* a bootleg or live set explains the early date: it is not believed */
     {"1970", RELEASE("Bootleg", "Album", "", "1970") "," RELEASE("Official", "Album", "", "1974"), "", 1974, 0},
@@ -470,8 +479,8 @@ static const struct {
     {"1980", RELEASE("Official", "Album", "\"Live\"", "1980"), "", 0, 1980},
     {"1980", "", "", 0, 1980},
     {"", "", "", 0, 0},
-    {"2011", "{\"title\":\"T (Deluxe Edition)\",\"status\":\"Official\",\"date\":\"2011\",\"release-group\":{\"primary-type\":\"Album\"}}",
-     "", 0, 2011},
+    {"2011", "{\"title\":\"T (Deluxe Edition)\",\"status\":\"Official\",\"date\":\"2011\","
+     "\"release-group\":{\"primary-type\":\"Album\"}}", "", 0, 2011},
     {"2011", RELEASE("Official", "Album", "", "2011"), ",\"disambiguation\":\"2011 remaster\"", 0, 2011},
     {"2011", "{\"title\":\"T\",\"status\":\"Official\",\"date\":\"2011\",\"release-group\":{\"primary-type\":\"Album\","
      "\"first-release-date\":\"1973-05\"}}", "", 1973, 0},
@@ -486,7 +495,8 @@ static void mb_year_is_the_first_official_release(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(dates); i++) {
-        char *body = mem_printf(MB_HEAD "{\"id\":\"\",\"title\":\"Waterloo\"," MB_ABBA ",\"first-release-date\":\"%s\",\"releases\":[%s]%s}]}",
+        char *body = mem_printf(MB_HEAD "{\"id\":\"\",\"title\":\"Waterloo\"," MB_ABBA
+                                ",\"first-release-date\":\"%s\",\"releases\":[%s]%s}]}",
                                 dates[i].first, dates[i].releases, dates[i].more);
         struct provider_answer a = answer(MB, &abba, 0, body);
         assert_int_equal(a.candidates.count, 1);
@@ -499,21 +509,25 @@ static void mb_year_is_the_first_official_release(void **state)
 
 static void wrong_types_are_survived_everywhere(void **state)
 {
-    static const char *const values[] = {"null", "7", "-1e308", "\"x\"", "[]", "{}", "true", "[[]]", "[null]", "[7,\"x\",{}]", "{\"name\":{}}"};
-    static const char *const members[] = {"id", "score", "disambiguation", "first-release-date", "releases", "tags", "artist-credit", "title"};
+    static const char *const values[] = {"null", "7", "-1e308", "\"x\"", "[]", "{}", "true", "[[]]", "[null]",
+                                         "[7,\"x\",{}]", "{\"name\":{}}"};
+    static const char *const members[] = {"id", "score", "disambiguation", "first-release-date", "releases", "tags",
+                                          "artist-credit", "title"};
 
     (void)state;
     for (size_t m = 0; m < ARRAY_LEN(members); m++)
         for (size_t v = 0; v < ARRAY_LEN(values); v++) {
             char *body = mem_printf(MB_HEAD "{\"%s\":%s,\"id\":\"x\",\"title\":\"Waterloo\"," MB_ABBA ",\"releases\":[{\"%s\":%s,"
-                "\"release-group\":{\"%s\":%s,\"primary-type\":%s,\"secondary-types\":%s},\"release-events\":%s,\"status\":%s}]}]}",
+                "\"release-group\":{\"%s\":%s,\"primary-type\":%s,\"secondary-types\":%s},"
+                "\"release-events\":%s,\"status\":%s}]}]}",
                 members[m], values[v], members[m], values[v], members[m], values[v], values[v], values[v], values[v], values[v]);
             struct provider_answer a = answer(MB, &abba, 0, body);
             assert_true(a.kind == ANSWER_FOUND || a.kind == ANSWER_FAILED);
             match_judge(&abba_open, &a.candidates);
             provider_answer_deinit(&a);
             free(body);
-            body = mem_printf("{\"track\":{\"name\":\"Waterloo\",\"artist\":{\"name\":\"ABBA\"},\"listeners\":%s,\"toptags\":{\"tag\":%s},"
+            body = mem_printf("{\"track\":{\"name\":\"Waterloo\",\"artist\":{\"name\":\"ABBA\"},\"listeners\":%s,"
+                "\"toptags\":{\"tag\":%s},"
                 "\"album\":%s}}", values[v], values[v], values[v]);
             a = answer(LF, &abba, 0, body);
             assert_int_equal(a.kind, ANSWER_FOUND);
