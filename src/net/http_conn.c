@@ -178,13 +178,26 @@ static void refuse(struct conn *c, int status, const char *code, const char *det
     request_reply_problem(c->request, status, code, detail);
 }
 
+static const char *code_of(int status)
+{
+    switch (status) {
+    case 413:
+        return "too_large";
+    case 414:
+        return "url_too_long";
+    case 431:
+        return "headers_too_large";
+    default:
+        return "malformed";
+    }
+}
+
 static void refuse_unreadable(struct conn *c)
 {
     const char *detail;
     int status = http_parser_error(c->parser, &detail);
 
-    refuse(c, status, status == 414 ? "url_too_long" : status == 431 ? "headers_too_large" : status == 413 ? "too_large" : "malformed",
-           detail);
+    refuse(c, status, code_of(status), detail);
 }
 
 static void request_begin(struct conn *c)

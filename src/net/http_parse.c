@@ -118,7 +118,7 @@ static int on_llhttp_header_field(llhttp_t *l, const char *at, size_t n)
             return refuse(p, 400, "a header's name has a character that is not allowed");
     if (m->header_count == HTTP_MAX_HEADER_LINES)
         return refuse(p, 431, "there are more than 64 headers");
-    if (!m->headers[m->header_count].name)
+    if (n && !m->headers[m->header_count].name)
         m->headers[m->header_count].name = (uint32_t)m->text.len;
     return add_text(p, at, n);
 }
@@ -126,12 +126,16 @@ static int on_llhttp_header_field(llhttp_t *l, const char *at, size_t n)
 static int on_llhttp_header_field_complete(llhttp_t *l)
 {
     struct http_parser *p = parser_of(l);
+    struct http_message *m = p->m;
 
-    if (p->m->head_done)
+    if (m->head_done)
         return refuse(p, 400, "trailers are not accepted");
+    /* llhttp lets a line through that begins with the colon, and then reports no name at all. */
+    if (m->header_count == HTTP_MAX_HEADER_LINES || !m->headers[m->header_count].name)
+        return refuse(p, 400, "a header has no name");
     if (add_text(p, "", 1) != 0)
         return -1;
-    p->m->headers[p->m->header_count].value = (uint32_t)p->m->text.len;
+    m->headers[m->header_count].value = (uint32_t)m->text.len;
     return 0;
 }
 

@@ -7,6 +7,10 @@
  * Limits: URL 2 KiB (414), headers 16 KiB and 64 lines (431), body 512 KiB (413), 64 connections (503 and
  * close), headers within 10 s, whole request within 30 s (408), idle keep-alive 60 s, 16 streams.
  * No timer runs while no connection is open.
+ *
+ * Before routing: a second or missing Host 400, one that does not mean this server 421 (any will do on the Unix socket),
+ * a page of another origin 403. A body must be JSON (415), and so must a POST without one that comes over TCP.
+ * Every answer carries nosniff, no-referrer, CORP same-origin, and Cache-Control no-store unless the handler set it.
  */
 #ifndef SONGBOOKD_NET_HTTP_SERVER_H
 #define SONGBOOKD_NET_HTTP_SERVER_H
@@ -31,7 +35,9 @@ struct http_server;
 struct request;      /* one request being answered; valid until its answer was given or `gone` was called */
 struct stream;       /* a long answer: NDJSON or SSE */
 
-enum http_method { HTTP_GET = 1, HTTP_HEAD = 2, HTTP_POST = 4, HTTP_PATCH = 8, HTTP_PUT = 16, HTTP_DELETE = 32, HTTP_OPTIONS = 64 };
+enum http_method {
+    HTTP_GET = 1, HTTP_HEAD = 2, HTTP_POST = 4, HTTP_PATCH = 8, HTTP_PUT = 16, HTTP_DELETE = 32, HTTP_OPTIONS = 64
+};
 
 /* A handler answers now (request_reply ...) or keeps the request and answers later, exactly once. */
 typedef void (*request_cb)(struct request *r, void *app);
@@ -52,8 +58,11 @@ struct http_server_options {     /* borrowed for the server's life */
     const struct route *routes;  /* ends with a row whose path is NULL */
     void *app;                   /* handed to handlers */
     const char *server_name;     /* Server header, e.g. "songbookd/0.1.0" */
-    const char *const *extra_hosts; /* further allowed Host names (NULL-terminated) beside localhost, loopback literals and the bound address; may be NULL */
-    /* Called after routing, before the handler; returns 0 to go on or an ERR_ code (ERR_FORBIDDEN ...) with e set. May be NULL. */
+    /* Further allowed Host values (NULL-terminated), "name" for any port or "name:port", beside localhost, loopback
+     * literals and the bound address; may be NULL. */
+    const char *const *extra_hosts;
+    /* Called after routing, before the handler; returns 0 to go on or an ERR_ code (ERR_FORBIDDEN ...) with e set.
+     * May be NULL. */
     int (*guard)(struct request *r, void *app, struct err *e);
     const struct http_timeouts *timeouts; /* NULL for the defaults; for tests */
 };
@@ -80,22 +89,26 @@ struct slice request_path_arg(const struct request *r, int n);          /* decod
 bool request_query(const struct request *r, const char *name, struct slice *value);
 /* Walks query parameters so that unknown names can be refused; false past the end. */
 bool request_query_at(const struct request *r, int n, struct slice *name, struct slice *value);
-const char *request_header(const struct request *r, const char *name);  /* case-blind; NULL when absent; the last wins except Host (duplicates are refused) */
+/* Case-blind; NULL when absent; the last wins except Host, of which a second is refused. */
+const char *request_header(const struct request *r, const char *name);
 struct slice request_body(const struct request *r);
 bool request_is_local_socket(const struct request *r);                   /* came through the Unix socket */
 uint64_t request_id(const struct request *r);                            /* for log lines: req= */
-/* Called instead of nothing when the client went away before the answer; the request is still valid and must still be answered (the answer is dropped). */
+/* Called at most once, from the loop, when the client went away before the answer, or shut its sending side. The request
+ * is still valid and must still be answered: dropped if the client is gone, sent if it still reads. */
 void request_on_gone(struct request *r, void (*gone)(struct request *r, void *arg), void *arg);
 
 /* --- answers: exactly one per request ------------------------------------------------ */
-/* Adds a header to the answer; before the reply. name and value are copied; values with CR, LF or NUL are a bug. */
+/* Adds a header to the answer; before the reply. name and value are copied; one with CR or LF is left out and
+ * logged. Cache-Control and the security headers replace the default ones. */
 void request_set_header(struct request *r, const char *name, const char *value);
 /* body may be empty; content_type NULL for none (204). HEAD, 204 and 304 send no body. Copies the body. */
 void request_reply(struct request *r, int status, const char *content_type, struct slice body);
 /* Takes the buffer's memory (b is empty after). */
 void request_reply_buf(struct request *r, int status, const char *content_type, struct buf *b);
 void request_reply_json(struct request *r, int status, struct buf *json);
-/* problem+json from an error code: type, title, status, detail, code; 503 gets Retry-After: 1; 405 Allow comes from the router. */
+/* problem+json from an error code: type, title, status, detail, code; 503 gets Retry-After: 1; 405 and its Allow come
+ * from the router. */
 void request_reply_error(struct request *r, int code, const struct err *e);
 /* The same with a status the code's own does not name (e.g. 415). */
 void request_reply_problem(struct request *r, int status, const char *code, const char *detail);
@@ -104,9 +117,11 @@ void request_reply_field_error(struct request *r, const char *pointer, const cha
 
 /* --- streams ------------------------------------------------------------------------- */
 /* Turns the request into a stream (chunked for HTTP/1.1). closed(arg) runs exactly once, later, when it ended for any reason.
- * NULL (and the request is answered 503) when HTTP_MAX_STREAMS are open. */
+ * NULL when HTTP_MAX_STREAMS are open or the server closes (the request is answered 503) or the client is gone; then
+ * closed is not called. A stream ends when its client shuts its sending side, and the connection ends with it. */
 struct stream *request_stream(struct request *r, const char *content_type, void (*closed)(void *arg), void *arg);
-/* Queues bytes. ERR_BUSY when more than HTTP_STREAM_QUEUE would wait: nothing is queued; the owner tells and closes. ERR_CLOSED after the end. */
+/* Queues bytes. ERR_BUSY when more than HTTP_STREAM_QUEUE would wait: nothing is queued; the owner tells and closes.
+ * ERR_CLOSED after the end. */
 int stream_write(struct stream *s, struct slice data);
 size_t stream_queued(const struct stream *s);
 /* on_drain(arg) is called whenever the queue falls to empty. */

@@ -303,6 +303,7 @@ static void http_refuses_malformed_requests(void **state)
         {"GET /hello HTTP/1.1\n" "Host: localhost\n\n", 400, NULL},
         {"GET /hello HTTP/1.1\r\n" HOST "Foo: a\r\n b\r\n\r\n", 400, NULL},
         {"GET /hello HTTP/1.1\r\n" HOST "Foo : a\r\n\r\n", 400, NULL},
+        {"GET /hello HTTP/1.1\r\n" HOST ": a\r\n\r\n", 400, "no name"},
         {"GET /hello HTTP/1.1\r\n" HOST "Foo: a\x01\r\n\r\n", 400, NULL},
         {"GET /hello HTTP/1.1\r\n Host: localhost\r\n\r\n", 400, NULL},
         {"GET hello HTTP/1.1\r\n" HOST "\r\n", 400, NULL},
