@@ -46,7 +46,7 @@ struct settings_op {
 };
 
 /* The value as the configuration reads it; NULL with why set when the type is wrong. */
-static char *value_text(const struct option *opt, const cJSON *v, const char **why)
+static char *value_text(const struct option_row *opt, const cJSON *v, const char **why)
 {
     char number[40];
 
@@ -156,7 +156,7 @@ static int store_secrets(const struct settings_op *s, struct err *e)
     int rc = keys_file_read(keys, path, e);
 
     for (size_t i = 0; rc == 0 && i < s->n; i++) {
-        const struct option *opt = &options[s->list[i].id];
+        const struct option_row *opt = &options[s->list[i].id];
         if (!(opt->flags & OPTION_SECRET))
             continue;
         rc = s->list[i].value ? config_set(keys, ORIGIN_SETTING, opt->name, s->list[i].value, e)
@@ -176,7 +176,7 @@ static int settings_run(struct db *db, struct api_op *o, struct err *e)
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < s->n; i++) {
-        const struct option *opt = &options[s->list[i].id];
+        const struct option_row *opt = &options[s->list[i].id];
         if (opt->flags & OPTION_SECRET)
             secrets = true;
         else

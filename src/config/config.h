@@ -32,9 +32,11 @@ enum option_type { OPTION_TEXT, OPTION_PATH, OPTION_BOOL, OPTION_NUMBER, OPTION_
 enum option_flags {
     OPTION_SECRET = 1,   /* never shown; stored only in the keys file */
     OPTION_LIVE = 2,     /* may change while running through PATCH /settings */
-    OPTION_REPEAT = 4    /* may stand several times in the file, each adding one entry */
+    OPTION_REPEAT = 4,   /* may stand several times in the file, each adding one entry */
+    OPTION_WHOLE = 8,    /* a number without a fraction */
+    OPTION_NONE = 16     /* "none" (or "-" for events) is a value of its own, not a path */
 };
-struct option {
+struct option_row {
     const char *name;        /* "lastfm.rate"; "API_KEYS.lastfm" */
     const char *env;         /* extra environment name beside SONGBOOKD_<SECTION>_<KEY>, or NULL */
     enum option_type type;
@@ -44,7 +46,7 @@ struct option {
     int flags;
     const char *help;        /* one sentence */
 };
-extern const struct option options[OPT_COUNT];
+extern const struct option_row options[OPT_COUNT];
 
 enum config_origin { ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_SETTING, ORIGIN_ENVIRONMENT, ORIGIN_COMMAND_LINE };
 const char *config_origin_name(enum config_origin o);   /* "default", "file", "setting", "environment", "command line" */
@@ -53,7 +55,9 @@ struct config;
 struct config *config_new(void);                        /* every option at its default */
 void config_free(struct config *c);
 
-/* Each layer keeps its own values, so that a later removal uncovers the one below. Values are checked when they are set. */
+/* Each layer keeps its own values, so that a later removal uncovers the one below. Values are checked when they are set.
+ * Names are compared without case. A list is set from text with one entry a line. "~/" is expanded; a relative path counts
+ * from the working directory, in a file from the file's folder, and is refused in ORIGIN_SETTING. A secret is never in a message. */
 int config_set(struct config *c, enum config_origin layer, const char *name, const char *value, struct err *e);   /* unknown name: nearest one in the text */
 int config_unset(struct config *c, enum config_origin layer, const char *name, struct err *e);
 int config_add(struct config *c, enum config_origin layer, const char *name, const char *value, struct err *e);   /* one more entry of a list */
@@ -61,11 +65,11 @@ int config_add(struct config *c, enum config_origin layer, const char *name, con
 int config_read_file(struct config *c, const char *path, void (*report)(const char *line, void *arg), void *arg);
 /* LASTFM_API_KEY, LISTENBRAINZ_TOKEN, SONGBOOKD_<SECTION>_<KEY>; an unknown SONGBOOKD_ name is an error as in a file. */
 int config_read_environment(struct config *c, char **environ_, void (*report)(const char *line, void *arg), void *arg);
-/* Checks that concern several values (a public listen address needs a token file ...). */
+/* Checks that concern several values: a public listen address needs a token file, a rate above the default a mirror. */
 int config_check(const struct config *c, struct err *e);
 
 const char *config_text(const struct config *c, enum option_id id);      /* "" when empty; borrowed until that value changes */
-double config_number(const struct config *c, enum option_id id);
+double config_number(const struct config *c, enum option_id id);         /* a rate never passes its default while url is the provider's own host */
 bool config_bool(const struct config *c, enum option_id id);
 size_t config_count(const struct config *c, enum option_id id);          /* entries of a list */
 const char *config_at(const struct config *c, enum option_id id, size_t i);
@@ -73,7 +77,12 @@ enum config_origin config_origin(const struct config *c, enum option_id id);
 int option_find(const char *name);                                       /* option_id or -1 */
 const char *option_nearest(const char *name);                            /* the name a person probably meant, or NULL */
 
-/* Writes every option as {"name":{"value","origin","unit","help","live","secret"}}; secrets as "set"/"not set" in value. */
+/* Parts of "HOST:PORT" or "[V6]:PORT"; false when it is neither. */
+bool config_split_listen(const char *text, char host[256], int *port);
+/* True for localhost, 127.0.0.0/8 and ::1. */
+bool config_host_is_loopback(const char *host);
+
+/* Writes one object with every option as {"name":{"value","origin","unit","help","live","secret"}}; secrets as "set"/"not set" in value. */
 void config_json(const struct config *c, struct json_out *o);
 
 /* The keys file (mode 0600) beside the database: secrets set through the API. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "config/config.h"
@@ -75,6 +76,23 @@ static int show(struct ctl *ctl, const char *key)
     return print_finish(rc);
 }
 
+/* The value in the JSON type of its option; what does not fit goes as text, and the daemon says what it needs. */
+static void put_setting(struct json_out *o, const char *key, const char *value)
+{
+    int id = option_find(key);
+    bool yes = strcasecmp(value, "yes") == 0 || strcasecmp(value, "true") == 0;
+    bool no = strcasecmp(value, "no") == 0 || strcasecmp(value, "false") == 0;
+    size_t digits = strspn(value, "0123456789."), n = strlen(value);
+
+    key = id >= 0 ? options[id].name : key;
+    if (id >= 0 && options[id].type == OPTION_BOOL && (yes || no))
+        json_put_bool(o, key, yes);
+    else if (id >= 0 && options[id].type == OPTION_NUMBER && n && digits == n && value[0] != '.' && n < 16)
+        json_put_num(o, key, strtod(value, NULL), strchr(value, '.') ? 3 : 0);
+    else
+        json_put_str(o, key, value);
+}
+
 /* PATCH of one key; value NULL takes the setting away. */
 static int change(struct ctl *ctl, const char *key, const char *value)
 {
@@ -86,7 +104,10 @@ static int change(struct ctl *ctl, const char *key, const char *value)
     buf_init(&body, 0);
     json_out_init(&o, &body);
     json_open(&o, NULL, '{');
-    json_put_str(&o, key, value);
+    if (value)
+        put_setting(&o, key, value);
+    else
+        json_put_null(&o, key);
     json_close(&o, '}');
     rc = ask(ctl, "PATCH", "/settings", buf_cstr(&body), NULL, &r);
     if (rc == EXIT_FINE && ctl->json)

@@ -97,7 +97,7 @@ static double noise_points(const struct order_case *c)
 
 static double look_points(const struct order_case *c, const struct part_look *l, const struct part_look *r)
 {
-    double p = 0.9 + points(l) - points(r) + noise_points(c);
+    double p = 1.1 + points(l) - points(r) + noise_points(c);
 
     if (l->words >= r->words + 2)
         p -= 1;

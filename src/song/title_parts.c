@@ -198,15 +198,16 @@ static void drop_extra_parts(struct scan *s, struct parts *ps)
         const struct vendor *v = lone_vendor(s, p);
         struct slice bytes = part_bytes(s, p);
         bool last = i == ps->n - 1, weak = all_noise(s, p->a, p->b) || slice_year(bytes);
-        bool unknown = last && (p->noise_behind || p->noise_before) && p->sep != SEP_NONE;
-        if (v && v->alone && (ps->n > 2 || bytes.n > 3)) {
+        bool unknown = last && (p->noise_behind || p->noise_before || p->noise_part_before) && p->sep != SEP_NONE;
+        bool cut = last && i > 0 && p->noise_part_before && all_noise(s, p->a, p->b);   /* "Title - Karaoke - Duet" */
+        if (v && v->alone && (ps->n > 2 || bytes.n > 3))
             ps->part_vendor = v;
-        } else if (ps->n > 2 && unknown && i >= 2) {
+        else if (ps->n > 2 && unknown && i >= 2)
             ps->code = bytes;
-        } else if (!(ps->n > 2 && weak && i > 0)) {
+        else if (!cut && !(ps->n > 2 && weak && i > 0))
             continue;
-        }
-        drop(s, p->a, p->b);
+        /* The separators go, too: they would stand between the rest. */
+        drop(s, i > 0 ? ps->p[i - 1].b : p->a, p->b);
         remove_part(ps, i);
     }
 }

@@ -277,7 +277,8 @@ int queue_outcome(struct db *db, const struct outcome *o, struct outcome_result 
     return 0;
 }
 
-int queue_give_up(struct db *db, int64_t song_id, int64_t now_ms, struct err *e)
+/* Takes a song off the queue that nobody is left to ask for. */
+static int leave_unasked(struct db *db, int64_t song_id, bool gave_up, int64_t now_ms, struct err *e)
 {
     struct song before, after;
     bool changed;
@@ -286,7 +287,7 @@ int queue_give_up(struct db *db, int64_t song_id, int64_t now_ms, struct err *e)
     if (rc)
         return rc;
     song_row_copy(&before, &after);
-    fail_if_unknown(&after, true);
+    fail_if_unknown(&after, gave_up);
     rc = save_and_log(db, &before, &after, NULL, now_ms, &changed, e);
     if (rc == 0)
         rc = queue_drop(db, song_id, e);
@@ -294,5 +295,39 @@ int queue_give_up(struct db *db, int64_t song_id, int64_t now_ms, struct err *e)
         rc = count(db, &before, &after, true, e);
     song_deinit(&before);
     song_deinit(&after);
+    return rc;
+}
+
+int queue_give_up(struct db *db, int64_t song_id, int64_t now_ms, struct err *e)
+{
+    return leave_unasked(db, song_id, true, now_ms, e);
+}
+
+/* The first songs that every usable provider has answered for; ids and whether one of them gave up. */
+static int settled(struct db *db, unsigned usable, int64_t *ids, bool *gave_up, size_t *n, struct err *e)
+{
+    struct stmt s = stmt_of(db, "SELECT song_id, gave_up FROM enrichment_queue WHERE asked <> 0 AND (asked & ?1) = ?1 LIMIT ?2", e);
+
+    stmt_int(&s, usable);
+    stmt_int(&s, QUEUE_SETTLE_MAX);
+    for (*n = 0; *n < QUEUE_SETTLE_MAX && stmt_row(&s); (*n)++) {
+        ids[*n] = col_int(&s, 0);
+        gave_up[*n] = col_int(&s, 1) != 0;
+    }
+    return stmt_end(&s);
+}
+
+int queue_settle(struct db *db, unsigned usable, int64_t now_ms, int64_t *done, struct err *e)
+{
+    int64_t ids[QUEUE_SETTLE_MAX];
+    bool gave_up[QUEUE_SETTLE_MAX];
+    size_t n;
+    int rc = settled(db, usable, ids, gave_up, &n, e);
+
+    *done = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        rc = leave_unasked(db, ids[i], gave_up[i], now_ms, e);
+        *done += rc == 0;
+    }
     return rc;
 }

@@ -137,7 +137,7 @@ static int take_places(struct db *db, unsigned asked, int64_t now_ms, const int6
                        struct place *out, int *n, struct err *e)
 {
     struct stmt s = stmt_of(db, "SELECT song_id, priority + demand, queued_at, id, priority FROM enrichment_queue INDEXED BY queue_order"
-                                " WHERE asked = ? AND in_flight = 0 AND (not_before <= ? OR not_before > ?)"
+                                " WHERE asked = ? AND (not_before <= ? OR not_before > ?)"
                                 " ORDER BY priority + demand DESC, queued_at, id", e);
     int got = 0;
 
@@ -159,8 +159,8 @@ static int take_places(struct db *db, unsigned asked, int64_t now_ms, const int6
 
 static int earliest_wait(struct db *db, enum provider_id p, unsigned after, int64_t now_ms, int64_t *next_at, struct err *e)
 {
-    struct stmt s = stmt_of(db, "SELECT not_before FROM enrichment_queue INDEXED BY queue_waiting WHERE not_before > ? AND not_before <= ?"
-                                " AND in_flight = 0 AND (asked & ?) = 0 AND (asked & ?4) = ?4 ORDER BY not_before LIMIT 1", e);
+    struct stmt s = stmt_of(db, "SELECT not_before FROM enrichment_queue INDEXED BY queue_waiting WHERE not_before > 0"
+                                " AND not_before > ?1 AND not_before <= ?2 AND (asked & ?3) = 0 AND (asked & ?4) = ?4 ORDER BY not_before LIMIT 1", e);
     int rc;
 
     stmt_int(&s, now_ms);

@@ -31,8 +31,8 @@ struct queue_item {
     bool cached_not_found;
 };
 void queue_item_deinit(struct queue_item *i);
-/* The next songs for a provider: those not asked by it, whose asked mask contains all bits of `after`, not in flight, not before their time.
- * skip: song ids to leave out (being worked on). Returns the count (0..max) or ERR_. *next_at gets the earliest not_before that holds one back (0 none). */
+/* The next songs for a provider: those not asked by it, whose asked mask contains all bits of `after`, not before their time.
+ * skip: song ids to leave out: those being worked on (in_flight alone tells nothing within a process: a store that failed may have left it). Returns the count (0..max) or ERR_. *next_at gets the earliest not_before that holds one back (0 none). */
 int queue_next(struct db *db, enum provider_id p, unsigned after, int64_t now_ms, const int64_t *skip, size_t n_skip, int max, struct queue_item *out, int64_t *next_at, struct err *e);
 
 /* Before the request: attempt + 1, in flight, and the provider's last start time, all in one write. */
@@ -43,6 +43,11 @@ int queue_refund(struct db *db, int64_t song_id, enum provider_id p, int64_t not
 int queue_recover(struct db *db, int64_t now_ms, int64_t *recovered, struct err *e);
 /* Songs not found long ago are queued again (priority -10). *n counts them. */
 int queue_recheck(struct db *db, int64_t before_ms, int64_t now_ms, int64_t *n, struct err *e);
+
+/* A provider fell away (key refused, switched off): songs that all usable ones (mask, not 0) have answered for leave the queue, enriched
+ * or as not_found / gave_up. At most QUEUE_SETTLE_MAX at a time: call again while *done is that many. */
+#define QUEUE_SETTLE_MAX 500
+int queue_settle(struct db *db, unsigned usable, int64_t now_ms, int64_t *done, struct err *e);
 
 /* What a provider's answer comes to; stored as one write. */
 struct outcome {

@@ -331,6 +331,8 @@ static void settle_done(struct dbq_op *op, int rc)
         log_info("enrich", "%lld songs are done: no provider is left to ask", (long long)s->n);
         events_progress_changed(w->d.events);
     }
+    if (rc == 0 && s->n == QUEUE_SETTLE_MAX)
+        w->settle_again = true;
     free(s);
     if (w->settle_again && !w->closing)
         enrich_settle(w);
@@ -342,7 +344,7 @@ void enrich_settle(struct enrich *w)
     struct settle_data *s;
     unsigned usable = enrich_usable(w);
 
-    w->settle_again = w->settling;
+    w->settle_again = w->settling;   /* the mask may have changed meanwhile */
     if (w->settling || usable == 0 || w->closing)
         return;
     s = mem_zalloc(sizeof *s);

@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "song/confidence.h"
 #include "song/fold.h"
-#include "store/answers.h"
+#include "store/evidence.h"
 
 #define BIT(s) (1u << (s))
 
@@ -276,7 +276,7 @@ static void read_on_pool(uv_work_t *work)
     if (j->from_cache) {
         j->answer = (struct provider_answer){.kind = j->item.cached_not_found ? ANSWER_NOT_FOUND : ANSWER_FOUND};
         if (j->item.cached)
-            answer_decode(j->item.cached, j->lane->p->id, &j->answer.candidates);
+            candidates_read_json(j->item.cached, j->lane->p->id, &j->answer.candidates, NULL);
     } else {
         j->lane->p->read(&w, j->stage, &reply, &j->answer);
     }
