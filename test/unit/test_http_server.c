@@ -268,10 +268,13 @@ static void http_answers_what_it_serves(void **state)
         {"GET /echo/a%2Fb%20c?x=1&y=a+b%26c&z HTTP/1.1\r\n" HOST "\r\n", 200, "\r\n\r\na/b c|x=1|y=a b&c|z=|"},
         {"GET /echo?q=Bj\xc3\xb6rk HTTP/1.1\r\n" HOST "\r\n", 200, "|q=Bj\xc3\xb6rk|"},
         {"POST /echo HTTP/1.1\r\n" HOST JSON "Content-Length: 2\r\n\r\n{}", 200, "\r\n\r\n|{}"},
-        {"POST /echo HTTP/1.1\r\n" HOST "Content-Type: Application/JSON; charset=utf-8\r\nContent-Length: 2\r\n\r\n{}", 200, "|{}"},
-        {"POST /echo HTTP/1.1\r\n" HOST JSON "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1;x=y\r\nd\r\n0\r\n\r\n", 200, "|abcd"},
+        {"POST /echo HTTP/1.1\r\n" HOST "Content-Type: Application/JSON; charset=utf-8\r\nContent-Length: 2\r\n\r\n{}",
+         200, "|{}"},
+        {"POST /echo HTTP/1.1\r\n" HOST JSON "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1;x=y\r\nd\r\n0\r\n\r\n",
+         200, "|abcd"},
         {"POST /echo HTTP/1.1\r\n" HOST JSON "\r\n", 200, NULL},
-        {"PATCH /echo/a HTTP/1.1\r\n" HOST "Content-Type: application/merge-patch+json\r\nContent-Length: 2\r\n\r\n{}", 200, "a|{}"},
+        {"PATCH /echo/a HTTP/1.1\r\n" HOST "Content-Type: application/merge-patch+json\r\nContent-Length: 2\r\n\r\n{}",
+         200, "a|{}"},
         {"DELETE /echo/a HTTP/1.1\r\n" HOST "\r\n", 200, "a|"},
         {"GET /hello HTTP/1.1\r\n" HOST "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
          200, "\r\n\r\nhello"},
@@ -343,7 +346,8 @@ static void http_refuses_unknown_paths_methods_and_types(void **state)
         {"POST /echo/a HTTP/1.1\r\n" HOST JSON "\r\n", 405, "Allow: GET, HEAD, PATCH, PUT, DELETE, OPTIONS\r\n"},
         {"POST /echo HTTP/1.1\r\n" HOST "\r\n", 415, "\"code\":\"media_type\""},
         {"POST /echo HTTP/1.1\r\n" HOST "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}", 415, NULL},
-        {"POST /echo HTTP/1.1\r\n" HOST "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 2\r\n\r\na=", 415, NULL},
+        {"POST /echo HTTP/1.1\r\n" HOST "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 2\r\n\r\na=",
+         415, NULL},
         {"POST /echo HTTP/1.1\r\n" HOST "Content-Type: application/merge-patch+json\r\nContent-Length: 2\r\n\r\n{}", 415, NULL},
         {"PATCH /echo/a HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n{}", 415, NULL},
         {"PUT /echo/a HTTP/1.1\r\n" HOST "Content-Type: application/jsonp\r\nContent-Length: 2\r\n\r\n{}", 415, NULL},
@@ -526,8 +530,10 @@ static void http_refuses_what_is_too_large(void **state)
     check_padded(f, "GET /hello HTTP/1.1\r\n" HOST, 1000000, ": x\r\n\r\n", 431);
     check_padded(f, "POST /echo HTTP/1.1\r\n" HOST JSON "Content-Length: 524288\r\n\r\n", 524288, "", 200);
     check_padded(f, "POST /echo HTTP/1.1\r\n" HOST JSON "Content-Length: 524289\r\n\r\n", 524289, "", 413);
-    check_padded(f, "POST /echo HTTP/1.1\r\n" HOST JSON "Transfer-Encoding: chunked\r\n\r\n80000\r\n", 524288, "\r\n0\r\n\r\n", 200);
-    check_padded(f, "POST /echo HTTP/1.1\r\n" HOST JSON "Transfer-Encoding: chunked\r\n\r\n80001\r\n", 524289, "\r\n0\r\n\r\n", 413);
+    check_padded(f, "POST /echo HTTP/1.1\r\n" HOST JSON "Transfer-Encoding: chunked\r\n\r\n80000\r\n",
+                 524288, "\r\n0\r\n\r\n", 200);
+    check_padded(f, "POST /echo HTTP/1.1\r\n" HOST JSON "Transfer-Encoding: chunked\r\n\r\n80001\r\n",
+                 524289, "\r\n0\r\n\r\n", 413);
 }
 
 static void check_header_lines(struct fix *f, int lines, int status)
@@ -662,7 +668,8 @@ static void http_keeps_the_order_of_pipelined_requests(void **state)
 
     start(f);
     c = open_client(f);
-    client_send(c, "GET /echo/one HTTP/1.1\r\n" HOST "\r\nGET /later HTTP/1.1\r\n" HOST "\r\nGET /echo/three HTTP/1.1\r\n" HOST "\r\n");
+    client_send(c, "GET /echo/one HTTP/1.1\r\n" HOST "\r\nGET /later HTTP/1.1\r\n" HOST
+                   "\r\nGET /echo/three HTTP/1.1\r\n" HOST "\r\n");
     wait_held(f, 1);
     turn(f, 5);
     assert_int_equal(client_answers(c), 1);
@@ -1337,7 +1344,8 @@ static void http_sheds_clients_when_descriptors_run_out(void **state)
 
 static void parser_stops_at_the_end_of_a_request(void **state)
 {
-    static const char two[] = "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nX:  padded \t\r\n\r\nhiGET /b HTTP/1.1\r\nHost: h\r\n\r\n";
+    static const char two[] = "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nX:  padded \t\r\n\r\nhi"
+                              "GET /b HTTP/1.1\r\nHost: h\r\n\r\n";
     struct http_parser *p = http_parser_new();
 
     /* Every place where the bytes may be cut by the network. */
