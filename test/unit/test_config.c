@@ -438,8 +438,7 @@ static void a_long_line_is_refused_and_the_longest_is_whole(void **state)
     assert_string_equal(config_text(c, OPT_DATABASE_PATH), line + strlen("database.path = "));
     config_free(c);
     text = mem_printf("[lastfm]\nrate = 5\n# %sy\nenabled = yes\n", line);
-    assert_ptr_equal(strstr(refusal(text), "3: the line has more than 199 bytes"), strstr(buf_cstr(&told), "3: the"));
-    assert_null(strstr(buf_cstr(&told), ":4:"));
+    assert_string_equal(refusal(text), "3: the line has more than 199 bytes\n");
     free(text);
 }
 
@@ -452,7 +451,7 @@ static void strange_bytes_in_a_file_are_refused_and_told_escaped(void **state)
     assert_int_equal(config_read_file(c, path, collect, NULL), ERR_CONFIG);
     assert_non_null(strstr(buf_cstr(&told), "nul.conf:2: the line holds a NUL byte"));
     free(path);
-    assert_non_null(strstr(refusal("[a]\n\x1b[31mred = 1\n"), "\\x1B[31mred"));
+    assert_non_null(strstr(refusal("[a]\n\x1b[31mred = 1\n"), "\\x1b[31mred"));
     config_free(c);
 }
 
