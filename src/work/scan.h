@@ -36,7 +36,8 @@ struct scan_status {
 
 struct scan *scan_new(uv_loop_t *loop, const struct clock *clock, struct dbq *q, struct events *ev,
                       const struct scan_options *o);
-/* Starts a full scan now, or once more after the running one. accept_missing: this time missing files become absent however many they are. */
+/* Starts a full scan now, or once more after the running one. accept_missing: this time missing files become absent however
+ * many they are. */
 void scan_start(struct scan *s, bool accept_missing);
 /* A hint that this path appeared or changed (absolute bytes); paths outside the folders are passed over. */
 void scan_hint(struct scan *s, struct slice path);

@@ -185,7 +185,7 @@ static void unfinished_hidden_and_foreign_files_are_passed_over(void **state)
 
 static void names_are_bytes(void **state)
 {
-    static const char *const names[] = {"bad \xff\xfe\x80.mp4", "new\nline.mp4", "quote\"'<b>&.mp4", "\xe2\x80\xae" "rtl.mp4",
+    static const char *const names[] = {"bad \xff\xfe\x80.mp4", "new\nline.mp4", "quote\"'<b>&.mp4", "\xe2\x80\xaertl.mp4",
                                         "tab\t\x01.mp4"};
     char longest[256];
     struct result r;
@@ -476,7 +476,8 @@ static void the_table_finds_each_of_many_rows(void **state)
     k = known_new(&f);
     for (int64_t i = 1; i <= 20000; i++) {
         struct song_stamp s = {.id = i * 3, .size = i, .format = "mp4", .present = true};
-        snprintf(path, sizeof path, "%s/%lld.mp4", i % 3 == 0 ? "/songs" : i % 3 == 1 ? "/songs/more" : "/elsewhere", (long long)i);
+        snprintf(path, sizeof path, "%s/%lld.mp4", i % 3 == 0 ? "/songs" : i % 3 == 1 ? "/songs/more" : "/elsewhere",
+                 (long long)i);
         s.path = slice_of(path);
         known_add(k, &s);
     }
