@@ -39,7 +39,7 @@ static int tear_down(void **state)
 
 static const char *at(const char *name)
 {
-    static char path[PATH_MAX + 64];
+    static char path[PATH_MAX];
 
     snprintf(path, sizeof path, "%s/%s", root, name);
     return path;
