@@ -65,7 +65,8 @@ __attribute__((format(printf, 2, 3))) static void tell_line(struct reading *r, c
     tell(r, &e);
 }
 
-/* Reads one line of the file into out (LINE_BYTES + 1). 1 for a line, 0 at the end, ERR_TOO_LARGE or ERR_MALFORMED for a bad one. */
+/* Reads one line of the file into out (LINE_BYTES + 1). 1 for a line, 0 at the end, ERR_TOO_LARGE or ERR_MALFORMED for
+ * a bad one. */
 static int raw_line(FILE *in, char *out)
 {
     size_t n = 0;

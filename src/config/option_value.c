@@ -63,7 +63,7 @@ static char *number_value(const struct option_row *o, const char *text, struct e
     return NULL;
 }
 
-/* Takes the host out of "HOST", "HOST:PORT" or "[V6]:PORT", n bytes long; false when it is none. *port is -1 when there is none. */
+/* Takes the host out of "HOST", "HOST:PORT" or "[V6]:PORT", n bytes long; false when it is none. *port is -1 without one. */
 static bool host_split(const char *p, size_t n, char host[256], int *port)
 {
     const char *end = p + n, *stop;

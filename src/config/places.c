@@ -12,7 +12,7 @@
 #define SOCKET_FILE "songbookd.sock"
 #define CONFIG_FILE "songbookd.conf"
 
-/* An absolute path from the environment; systemd may give several, parted by ':', of which the first is ours. Returns new or NULL. */
+/* An absolute path from the environment; systemd may give several, parted by ':', the first is ours. Returns new or NULL. */
 static char *env_directory(const char *name)
 {
     const char *v = getenv(name);

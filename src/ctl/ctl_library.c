@@ -96,8 +96,8 @@ int cmd_songs(struct ctl *ctl, int argc, char **argv)
 
     if (rc == EXIT_FINE)
         puts("Filters: --status NAME --min-confidence N --max-confidence N --year N --genre NAME\n"
-             "--path TEXT --youtube-id ID --pikaraoke-id N; --sort NAME; --cursor TEXT goes on\n"
-             "where an earlier page ended. With --json each page of up to 500 is one line.");
+             "--path TEXT --youtube-id ID --pikaraoke-id N. --sort NAME orders them; --cursor\n"
+             "TEXT goes on where a page ended. With --json a page of up to 500 is one line.");
     if (rc != GO_ON)
         return print_finish(rc);
     l.left = l.all ? ID_MAX : 50;
@@ -145,7 +145,8 @@ int cmd_queue(struct ctl *ctl, int argc, char **argv)
 {
     bool all = false, failed = false;
     const char *priority = NULL;
-    const struct arg_option own[] = {{"--all", &all, NULL}, {"--failed", &failed, NULL}, {"--priority", NULL, &priority}, ARGS_END};
+    const struct arg_option own[] = {
+        {"--all", &all, NULL}, {"--failed", &failed, NULL}, {"--priority", NULL, &priority}, ARGS_END};
     struct json_out o;
     struct buf body;
     long long p = 0;

@@ -16,7 +16,7 @@ enum form { FORM_TABLE, FORM_TSV, FORM_JSON };
 
 static const struct column columns[] = {{"CONF", 4, true}, {"ARTIST", 24, false}, {"TITLE", 31, false}, {"RULE", 15, false}};
 
-/* A tab or a line end inside a value would shift the columns of the line. */
+/* A tab, a line end or a NUL inside a value would shift the columns of the line. */
 static void tsv_value(const char *s, size_t n, char end)
 {
     struct buf b;
@@ -24,9 +24,9 @@ static void tsv_value(const char *s, size_t n, char end)
     buf_init(&b, 0);
     utf8_repair(&b, (struct slice){s, n});
     for (size_t i = 0; i < b.len; i++)
-        if (b.data[i] == '\t' || b.data[i] == '\n' || b.data[i] == '\r')
+        if (b.data[i] == '\t' || b.data[i] == '\n' || b.data[i] == '\r' || b.data[i] == '\0')
             b.data[i] = ' ';
-    fwrite(b.data, 1, b.len, stdout);
+    fputs(buf_cstr(&b), stdout);
     putchar(end);
     buf_deinit(&b);
 }
