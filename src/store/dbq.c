@@ -87,6 +87,20 @@ static void fail_op(struct dbq_op *op, int rc, const struct err *e)
     op->err = *e;
 }
 
+/* Without neighbours the transaction is savepoint enough. For a large batch that matters: SQLite would keep a copy of every
+ * page it changes and walk through the copies at each statement. A failure rolls back and begins anew, so that the commit that
+ * follows is the same for all. */
+static int run_single(struct db *db, struct dbq_op *op)
+{
+    int rc = op->run(db, op), again;
+
+    if (rc == 0 || !db_in_transaction(db))
+        return rc;
+    db_rollback(db);
+    again = db_begin(db, false, &op->err);
+    return again ? again : rc;
+}
+
 /* The first `n` of the batch that had succeeded now share the transaction's failure. */
 static void fail_batch(struct lane *l, size_t n, int rc, const struct err *e)
 {
@@ -106,6 +120,7 @@ static bool is_durable(const struct lane *l)
 static void write_group(struct lane *l)
 {
     uint64_t start = uv_hrtime();
+    bool single = l->batch.next == l->batch.prev;
     struct err e = {0};
     int rc = db_begin(l->db, is_durable(l), &e);
 
@@ -118,7 +133,7 @@ static void write_group(struct lane *l)
             fail_op(op, rc, &e);
             continue;
         }
-        op->rc = run_in_savepoint(l->db, op);
+        op->rc = single ? run_single(l->db, op) : run_in_savepoint(l->db, op);
         if (!db_in_transaction(l->db)) {   /* SQLite has undone the others, too */
             rc = op->rc ? op->rc : ERR_BUG;
             e = op->err;

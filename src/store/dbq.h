@@ -20,7 +20,7 @@ struct dbq_op;
 
 enum {
     DBQ_DURABLE = 1,     /* fsynced before done (a person's edit) */
-    DBQ_ALONE = 2,       /* own transaction (a large batch) */
+    DBQ_ALONE = 2,       /* own transaction, without a savepoint: for large batches, which a savepoint makes slow */
     DBQ_URGENT = 4       /* goes before operations that are not urgent */
 };
 

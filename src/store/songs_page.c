@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "song/fold.h"
+#include "store/counts.h"
 #include "store/song_row.h"
 #include "store/songs.h"
 
@@ -164,7 +165,7 @@ static bool fts_is_few(struct query *q)
 {
     struct stmt s;
 
-    if (!q->match || strlen(q->words) < 2)   /* one letter matches too much to be worth asking */
+    if (!q->match)
         return false;
     s = stmt_of(q->db, "SELECT count(*) FROM (SELECT 1 FROM songs_fts WHERE songs_fts MATCH ? LIMIT ?)", NULL);
     stmt_text(&s, q->match);
@@ -471,6 +472,16 @@ int songs_page(struct db *db, const struct songs_filter *f, void (*row)(const st
     return rc;
 }
 
+/* No condition but presence: these numbers are kept. */
+static int kept_count(struct db *db, enum songs_presence presence, int64_t *n, struct err *e)
+{
+    struct counts c;
+    int rc = counts_read(db, &c, e);
+
+    *n = presence == PRESENCE_PRESENT ? c.total : presence == PRESENCE_ABSENT ? c.absent : c.total + c.absent;
+    return rc;
+}
+
 int songs_count(struct db *db, const struct songs_filter *f, int64_t *n, struct err *e)
 {
     struct query q;
@@ -479,6 +490,10 @@ int songs_count(struct db *db, const struct songs_filter *f, int64_t *n, struct 
     int rc;
 
     query_init(&q, db, f);
+    if (q.n_values == 0) {
+        query_deinit(&q);
+        return kept_count(db, f->presence, n, e);
+    }
     buf_init(&sql, 0);
     buf_addf(&sql, "SELECT count(*) FROM songs s%s", q.index ? q.index : "");
     buf_add(&sql, q.where.data, q.where.len);

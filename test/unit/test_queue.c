@@ -1,0 +1,497 @@
+/* The enrichment queue: order, attempts, recovery, and what answers do. */
+#include "store_fixture.h"
+
+#include "song/fold.h"
+#include "store/evidence.h"
+#include "store/queue.h"
+#include "store/state.h"
+
+#define LASTFM_BIT (1u << PROVIDER_LASTFM)
+#define MB_BIT (1u << PROVIDER_MUSICBRAINZ)
+
+static int64_t add_song_at(struct db *db, const char *path, int priority, int64_t now_ms)
+{
+    struct guess g = guess_of("Artist", path + 3, 0.65);
+    struct found_file file = {.path = slice_of(path), .format = "mp4", .guess = &g, .priority = priority};
+    struct found_result r;
+
+    assert_int_equal(songs_found(db, &file, 1, now_ms, &r, NULL), 0);
+    return r.id;
+}
+
+/* The ids that come next, as "1 3 2". */
+static const char *next_ids(struct db *db, enum provider_id p, unsigned after, int64_t now_ms, int64_t skip, int max, int64_t *next_at)
+{
+    static char out[200];
+    struct queue_item items[16];
+    int n = queue_next(db, p, after, now_ms, &skip, skip ? 1 : 0, max, items, next_at, NULL);
+
+    assert_true(n >= 0);
+    out[0] = '\0';
+    for (int i = 0; i < n; i++) {
+        snprintf(out + strlen(out), sizeof out - strlen(out), "%s%lld", i ? " " : "", (long long)items[i].song_id);
+        queue_item_deinit(&items[i]);
+    }
+    return out;
+}
+
+static struct outcome outcome_of(int64_t id, enum provider_id p, int kind)
+{
+    struct outcome o = {.song_id = id, .provider = p, .chosen = -1, .counted = true, .max_attempts = 3, .now_ms = NOW};
+
+    o.kind = kind;
+    return o;
+}
+
+static struct outcome_result apply(struct db *db, const struct outcome *o)
+{
+    struct outcome_result r;
+    struct err e = {0};
+
+    if (queue_outcome(db, o, &r, &e))
+        fail_msg("%s", e.text);
+    assert_counts_true(db);
+    return r;
+}
+
+static struct song get(struct db *db, int64_t id)
+{
+    struct song s;
+
+    assert_int_equal(songs_get(db, id, &s, NULL), 0);
+    return s;
+}
+
+static struct candidates one_candidate(enum provider_id p, const char *artist, const char *title)
+{
+    struct candidates list = {0};
+    struct candidate *c = candidates_add(&list, p);
+
+    c->artist = mem_strdup(artist);
+    c->title = mem_strdup(title);
+    c->score = 0.95;
+    c->accepted = true;
+    c->rule = "exact";
+    snprintf(c->reason, sizeof c->reason, "both names are equal");
+    return list;
+}
+
+/* --- order ---------------------------------------------------------------------------- */
+
+static void priority_goes_before_age_before_id(void **state)
+{
+    struct fixture *f = *state;
+    int64_t at;
+
+    add_song_at(f->db, "/m/1", 0, NOW);
+    add_song_at(f->db, "/m/2", 0, NOW - DAY);
+    add_song_at(f->db, "/m/3", 10, NOW + DAY);
+    add_song_at(f->db, "/m/4", 0, NOW);
+    assert_string_equal(next_ids(f->db, PROVIDER_LASTFM, 0, NOW, 0, 10, &at), "3 2 1 4");
+    assert_string_equal(next_ids(f->db, PROVIDER_LASTFM, 0, NOW, 3, 2, &at), "2 1");
+    assert_int_equal(at, 0);
+}
+
+static void queueing_again_raises_and_never_lowers(void **state)
+{
+    struct fixture *f = *state;
+    int64_t ids[] = {add_song_at(f->db, "/m/1", 0, NOW), add_song_at(f->db, "/m/2", 5, NOW), 77}, at;
+    struct queue_result r;
+
+    assert_int_equal(queue_add(f->db, ids, 3, 3, false, NOW, &r, NULL), 0);
+    assert_int_equal(r.queued, 0);
+    assert_int_equal(r.already, 2);
+    assert_int_equal(r.unknown, 1);
+    assert_string_equal(next_ids(f->db, PROVIDER_LASTFM, 0, NOW, 0, 10, &at), "2 1");
+    assert_int_equal(queue_add(f->db, ids, 1, 9, false, NOW, &r, NULL), 0);
+    assert_string_equal(next_ids(f->db, PROVIDER_LASTFM, 0, NOW, 0, 10, &at), "1 2");
+}
+
+static void lanes_take_by_what_was_asked_before(void **state)
+{
+    struct fixture *f = *state;
+    int64_t a = add_song_at(f->db, "/m/1", 0, NOW), at;
+    struct outcome o = outcome_of(a, PROVIDER_LASTFM, OUTCOME_NOT_FOUND);
+    struct outcome_result r;
+
+    add_song_at(f->db, "/m/2", 0, NOW);
+    assert_string_equal(next_ids(f->db, PROVIDER_MUSICBRAINZ, LASTFM_BIT, NOW, 0, 10, &at), "");
+    o.remaining = MB_BIT;
+    r = apply(f->db, &o);
+    assert_false(r.left_queue);
+    song_deinit(&r.song);
+    assert_string_equal(next_ids(f->db, PROVIDER_MUSICBRAINZ, LASTFM_BIT, NOW, 0, 10, &at), "1");
+    assert_string_equal(next_ids(f->db, PROVIDER_MUSICBRAINZ, 0, NOW, 0, 10, &at), "1 2");
+    assert_string_equal(next_ids(f->db, PROVIDER_LASTFM, 0, NOW, 0, 10, &at), "2");
+}
+
+static void manual_songs_are_queued_only_when_asked_again(void **state)
+{
+    struct fixture *f = *state;
+    int64_t id = add_song_at(f->db, "/m/1", 0, NOW);
+    struct song_edit edit = {.verify = true};
+    struct queue_result r;
+
+    songs_edit(f->db, id, 0, &edit, NOW, NULL, NULL);
+    queue_add(f->db, &id, 1, 0, false, NOW, &r, NULL);
+    assert_int_equal(r.queued + r.already + r.unknown, 0);
+    queue_add(f->db, &id, 1, 0, true, NOW, &r, NULL);
+    assert_int_equal(r.queued, 1);
+}
+
+/* --- attempts ------------------------------------------------------------------------- */
+
+static void attempt_counts_before_and_is_refunded(void **state)
+{
+    struct fixture *f = *state;
+    int64_t id = add_song_at(f->db, "/m/1", 0, NOW), at;
+    struct provider_state p;
+    struct song s;
+
+    assert_int_equal(queue_begin(f->db, id, PROVIDER_LASTFM, NOW + 1000, NULL), 0);
+    s = get(f->db, id);
+    assert_int_equal(s.attempts, 1);
+    assert_int_equal(s.last_attempt_ms, NOW + 1000);
+    assert_int_equal(s.version, 1);
+    song_deinit(&s);
+    state_provider_get(f->db, PROVIDER_LASTFM, &p, NULL);
+    assert_int_equal(p.last_start_ms, NOW + 1000);
+    assert_string_equal(next_ids(f->db, PROVIDER_MUSICBRAINZ, 0, NOW, id, 10, &at), "");   /* who works on it leaves it out */
+
+    assert_int_equal(queue_refund(f->db, id, PROVIDER_LASTFM, NOW + 5000, NULL), 0);
+    s = get(f->db, id);
+    assert_int_equal(s.attempts, 0);
+    song_deinit(&s);
+    assert_string_equal(next_ids(f->db, PROVIDER_LASTFM, 0, NOW, 0, 10, &at), "");
+    assert_int_equal(at, NOW + 5000);
+    assert_string_equal(next_ids(f->db, PROVIDER_LASTFM, 0, NOW + 5000, 0, 10, &at), "1");
+    /* Stored by a clock that was years ahead: not believed. */
+    queue_refund(f->db, id, PROVIDER_LASTFM, NOW + 400 * DAY, NULL);
+    assert_string_equal(next_ids(f->db, PROVIDER_LASTFM, 0, NOW, 0, 10, &at), "1");
+    assert_int_equal(queue_begin(f->db, 99, PROVIDER_LASTFM, NOW, NULL), ERR_NOT_FOUND);
+}
+
+static void dead_process_costs_no_attempt_until_it_dies_too_often(void **state)
+{
+    struct fixture *f = *state;
+    int64_t id = add_song_at(f->db, "/m/1", 0, NOW), n, at;
+    struct counts c;
+    struct song s;
+
+    for (int i = 1; i < QUEUE_MAX_INTERRUPTED; i++) {
+        queue_begin(f->db, id, PROVIDER_LASTFM, NOW, NULL);
+        assert_int_equal(queue_recover(f->db, NOW, &n, NULL), 0);
+        assert_int_equal(n, 1);
+        s = get(f->db, id);
+        assert_int_equal(s.attempts, 0);
+        song_deinit(&s);
+        assert_string_equal(next_ids(f->db, PROVIDER_LASTFM, 0, NOW, 0, 10, &at), "1");
+    }
+    queue_begin(f->db, id, PROVIDER_LASTFM, NOW, NULL);
+    assert_int_equal(queue_recover(f->db, NOW, &n, NULL), 0);
+    s = get(f->db, id);
+    assert_int_equal(s.status, SONG_FAILED);
+    assert_string_equal(s.reason, "gave_up");
+    assert_string_equal(s.title, "1");
+    song_deinit(&s);
+    counts_read(f->db, &c, NULL);
+    assert_int_equal(c.queued, 0);
+    assert_int_equal(c.total_processed, 1);
+    assert_int_equal(c.total_failed, 1);
+    assert_int_equal(queue_recover(f->db, NOW, &n, NULL), 0);
+    assert_int_equal(n, 0);
+}
+
+static void three_failures_give_up(void **state)
+{
+    struct fixture *f = *state;
+    int64_t id = add_song_at(f->db, "/m/1", 0, NOW), at;
+    struct outcome o = outcome_of(id, PROVIDER_LASTFM, OUTCOME_FAILED);
+    struct counts c;
+
+    o.not_before_ms = NOW + 60000;
+    for (int i = 1; i <= 3; i++) {
+        struct outcome_result r;
+        queue_begin(f->db, id, PROVIDER_LASTFM, NOW, NULL);
+        r = apply(f->db, &o);
+        assert_int_equal(r.left_queue, i == 3);
+        assert_int_equal(r.song.attempts, i);
+        assert_int_equal(r.song.status, i == 3 ? SONG_FAILED : SONG_PARSED);
+        if (i < 3) {
+            assert_string_equal(next_ids(f->db, PROVIDER_LASTFM, 0, NOW, 0, 10, &at), "");
+            assert_int_equal(at, NOW + 60000);
+        } else {
+            assert_string_equal(r.song.reason, "gave_up");
+            assert_true(r.song.confidence == 0.65);
+        }
+        song_deinit(&r.song);
+    }
+    counts_read(f->db, &c, NULL);
+    assert_int_equal(c.total_processed, 1);
+    assert_int_equal(c.total_failed, 1);
+    assert_int_equal(c.queued, 0);
+}
+
+static void provider_that_keeps_failing_does_not_keep_the_others_from_it(void **state)
+{
+    struct fixture *f = *state;
+    int64_t id = add_song_at(f->db, "/m/1", 0, NOW), at;
+    struct outcome o = outcome_of(id, PROVIDER_LASTFM, OUTCOME_FAILED);
+    struct outcome_result r;
+
+    o.remaining = LASTFM_BIT | MB_BIT;
+    o.max_attempts = 1;
+    r = apply(f->db, &o);
+    assert_false(r.left_queue);
+    assert_int_equal(r.song.status, SONG_PARSED);
+    song_deinit(&r.song);
+    assert_string_equal(next_ids(f->db, PROVIDER_MUSICBRAINZ, LASTFM_BIT, NOW, 0, 10, &at), "1");
+    o = outcome_of(id, PROVIDER_MUSICBRAINZ, OUTCOME_NOT_FOUND);
+    r = apply(f->db, &o);
+    assert_true(r.left_queue);
+    assert_int_equal(r.song.status, SONG_FAILED);
+    assert_string_equal(r.song.reason, "gave_up");   /* one that might know it could not be asked */
+    song_deinit(&r.song);
+}
+
+/* --- answers -------------------------------------------------------------------------- */
+
+static void found_enriches_and_leaves_when_nobody_is_left_to_ask(void **state)
+{
+    struct fixture *f = *state;
+    int64_t id = add_song(f->db, "/m/a.mp4", "queen", "bohemian rapsody");
+    struct candidates list = one_candidate(PROVIDER_LASTFM, "Queen", "Bohemian Rhapsody");
+    struct outcome o = outcome_of(id, PROVIDER_LASTFM, OUTCOME_FOUND);
+    struct outcome_result r;
+    struct counts c;
+
+    list.items[0].genres[0] = mem_strdup("Rock");
+    o.candidates = &list;
+    o.chosen = 0;
+    o.confidence = 0.8;
+    o.remaining = MB_BIT;
+    r = apply(f->db, &o);
+    assert_true(r.changed);
+    assert_false(r.left_queue);
+    assert_string_equal(r.song.artist, "Queen");
+    assert_string_equal(r.song.title, "Bohemian Rhapsody");
+    assert_string_equal(r.song.genre, "Rock");
+    assert_string_equal(r.song.source, "lastfm");
+    assert_string_equal(r.song.reason, "exact");
+    assert_int_equal(r.song.status, SONG_ENRICHED);
+    assert_int_equal(r.song.version, 2);
+    assert_true(r.song.confidence == 0.8);
+    song_deinit(&r.song);
+    candidates_deinit(&list);
+
+    o = outcome_of(id, PROVIDER_MUSICBRAINZ, OUTCOME_NOT_FOUND);
+    r = apply(f->db, &o);
+    assert_true(r.left_queue);
+    assert_false(r.changed);
+    assert_int_equal(r.song.status, SONG_ENRICHED);
+    assert_string_equal(r.song.genre, "Rock");
+    song_deinit(&r.song);
+    counts_read(f->db, &c, NULL);
+    assert_int_equal(c.total_processed, 1);
+    assert_int_equal(c.total_enriched, 1);
+    assert_int_equal(c.total_failed, 0);
+}
+
+static void not_found_by_all_fails_and_is_rechecked_after_weeks(void **state)
+{
+    struct fixture *f = *state;
+    int64_t id = add_song(f->db, "/m/a.mp4", "A", "B"), n, at;
+    struct outcome o = outcome_of(id, PROVIDER_LASTFM, OUTCOME_NOT_FOUND);
+    struct outcome_result r;
+
+    queue_begin(f->db, id, PROVIDER_LASTFM, NOW, NULL);
+    r = apply(f->db, &o);
+    assert_true(r.changed && r.left_queue);
+    assert_int_equal(r.song.status, SONG_FAILED);
+    assert_string_equal(r.song.reason, "not_found");
+    assert_string_equal(r.song.artist, "A");
+    assert_true(r.song.confidence == 0.65);
+    song_deinit(&r.song);
+    assert_int_equal(queue_recheck(f->db, NOW - DAY, NOW, &n, NULL), 0);
+    assert_int_equal(n, 0);
+    assert_int_equal(queue_recheck(f->db, NOW + DAY, NOW + 2 * DAY, &n, NULL), 0);
+    assert_int_equal(n, 1);
+    assert_string_equal(next_ids(f->db, PROVIDER_LASTFM, 0, NOW + 2 * DAY, 0, 10, &at), "1");
+    assert_int_equal(queue_recheck(f->db, NOW + DAY, NOW + 2 * DAY, &n, NULL), 0);
+    assert_int_equal(n, 0);
+    assert_counts_true(f->db);
+}
+
+static void locked_fields_and_manual_songs_keep_their_values(void **state)
+{
+    struct fixture *f = *state;
+    int64_t locked = add_song(f->db, "/m/a.mp4", "A", "B"), manual = add_song(f->db, "/m/b.mp4", "A", "B");
+    struct song_edit lock = {.lock = 1u << FIELD_TITLE}, verify = {.verify = true};
+    struct candidates list = one_candidate(PROVIDER_LASTFM, "AA", "BB");
+    struct outcome o = outcome_of(locked, PROVIDER_LASTFM, OUTCOME_FOUND);
+    struct outcome_result r;
+
+    songs_edit(f->db, locked, 0, &lock, NOW, NULL, NULL);
+    songs_edit(f->db, manual, 0, &verify, NOW, NULL, NULL);
+    o.candidates = &list;
+    o.chosen = 0;
+    o.confidence = 0.8;
+    r = apply(f->db, &o);
+    assert_string_equal(r.song.artist, "AA");
+    assert_string_equal(r.song.title, "B");
+    song_deinit(&r.song);
+    o.song_id = manual;
+    r = apply(f->db, &o);
+    assert_false(r.changed);
+    assert_string_equal(r.song.artist, "A");
+    assert_int_equal(r.song.status, SONG_MANUAL);
+    assert_true(r.song.confidence == 1.0);
+    song_deinit(&r.song);
+    candidates_deinit(&list);
+}
+
+static void contradiction_keeps_the_names_and_lowers_the_number(void **state)
+{
+    struct fixture *f = *state;
+    int64_t id = add_song(f->db, "/m/a.mp4", "A", "B");
+    struct candidates first = one_candidate(PROVIDER_LASTFM, "A", "B"), second = one_candidate(PROVIDER_MUSICBRAINZ, "X", "B");
+    struct outcome o = outcome_of(id, PROVIDER_LASTFM, OUTCOME_FOUND);
+    struct outcome_result r;
+
+    o.candidates = &first;
+    o.chosen = 0;
+    o.confidence = 0.84;
+    o.remaining = MB_BIT;
+    r = apply(f->db, &o);
+    song_deinit(&r.song);
+    o = outcome_of(id, PROVIDER_MUSICBRAINZ, OUTCOME_FOUND);
+    o.candidates = &second;
+    o.chosen = 0;
+    o.confidence = 0.55;
+    o.contradicts = true;
+    r = apply(f->db, &o);
+    assert_string_equal(r.song.artist, "A");
+    assert_string_equal(r.song.source, "lastfm");
+    assert_string_equal(r.song.reason, "contradiction");
+    assert_true(r.song.confidence == 0.55);
+    song_deinit(&r.song);
+    candidates_deinit(&first);
+    candidates_deinit(&second);
+}
+
+static void agreement_is_known_to_the_next_lane(void **state)
+{
+    struct fixture *f = *state;
+    int64_t id = add_song(f->db, "/m/a.mp4", "beyonce", "halo"), at;
+    struct candidates list = one_candidate(PROVIDER_LASTFM, "Beyonc\xc3\xa9", "Halo");
+    struct outcome o = outcome_of(id, PROVIDER_LASTFM, OUTCOME_FOUND);
+    struct outcome_result r;
+    struct queue_item item;
+
+    o.candidates = &list;
+    o.chosen = 0;
+    o.confidence = 0.8;
+    o.remaining = MB_BIT;
+    r = apply(f->db, &o);
+    song_deinit(&r.song);
+    assert_int_equal(queue_next(f->db, PROVIDER_MUSICBRAINZ, 0, NOW, NULL, 0, 1, &item, &at, NULL), 1);
+    assert_int_equal(item.agreed, LASTFM_BIT);
+    assert_int_equal(item.asked, LASTFM_BIT);
+    assert_true(item.parsed_confidence == 0.65);
+    queue_item_deinit(&item);
+    candidates_deinit(&list);
+}
+
+static void answers_are_kept_by_pair_for_their_time(void **state)
+{
+    struct fixture *f = *state;
+    int64_t a = add_song(f->db, "/m/a.mp4", "Queen", "One"), at;
+    struct candidates list = one_candidate(PROVIDER_LASTFM, "Queen", "One"), back = {0};
+    struct outcome o = outcome_of(a, PROVIDER_LASTFM, OUTCOME_FOUND);
+    struct outcome_result r;
+    struct queue_item item;
+    char *pair = fold_pair("Queen", "One"), *other = fold_pair("Other", "Two");
+
+    list.items[0].year = 1980;
+    list.items[0].mbid = mem_strdup("0b1b");
+    list.items[0].genres[0] = mem_strdup("Rock");
+    o.candidates = &list;
+    o.pair_key = pair;
+    r = apply(f->db, &o);
+    song_deinit(&r.song);
+    add_song(f->db, "/m/b.mp4", "QUEEN", "one");
+    assert_int_equal(queue_next(f->db, PROVIDER_LASTFM, 0, NOW + DAY, NULL, 0, 1, &item, &at, NULL), 1);
+    assert_non_null(item.cached);
+    assert_int_equal(candidates_read_json(item.cached, PROVIDER_LASTFM, &back, NULL), 0);
+    assert_int_equal(back.count, 1);
+    assert_string_equal(back.items[0].artist, "Queen");
+    assert_string_equal(back.items[0].mbid, "0b1b");
+    assert_string_equal(back.items[0].genres[0], "Rock");
+    assert_int_equal(back.items[0].year, 1980);
+    assert_int_equal(back.items[0].listeners, -1);
+    queue_item_deinit(&item);
+    assert_int_equal(queue_next(f->db, PROVIDER_LASTFM, 0, NOW + 300 * DAY, NULL, 0, 1, &item, &at, NULL), 1);
+    assert_null(item.cached);
+    queue_item_deinit(&item);
+
+    o = outcome_of(a, PROVIDER_LASTFM, OUTCOME_NOT_FOUND);
+    o.pair_key = pair;
+    r = apply(f->db, &o);
+    song_deinit(&r.song);
+    assert_int_equal(queue_next(f->db, PROVIDER_LASTFM, 0, NOW + DAY, NULL, 0, 1, &item, &at, NULL), 1);
+    assert_true(item.cached_not_found);
+    queue_item_deinit(&item);
+    o.kind = OUTCOME_FAILED;
+    o.pair_key = other;   /* could not ask: nothing to keep */
+    r = apply(f->db, &o);
+    song_deinit(&r.song);
+    candidates_deinit(&list);
+    candidates_deinit(&back);
+    free(pair);
+    free(other);
+}
+
+static void outcome_of_a_forgotten_song_is_not_found(void **state)
+{
+    struct fixture *f = *state;
+    struct outcome o = outcome_of(5, PROVIDER_LASTFM, OUTCOME_NOT_FOUND);
+    struct outcome_result r;
+
+    assert_int_equal(queue_outcome(f->db, &o, &r, NULL), ERR_NOT_FOUND);
+}
+
+static void asking_again_clears_what_was_asked(void **state)
+{
+    struct fixture *f = *state;
+    int64_t id = add_song(f->db, "/m/a.mp4", "A", "B"), at;
+    struct outcome o = outcome_of(id, PROVIDER_LASTFM, OUTCOME_NOT_FOUND);
+    struct outcome_result r;
+    struct queue_result q;
+
+    o.remaining = MB_BIT;
+    queue_begin(f->db, id, PROVIDER_LASTFM, NOW, NULL);
+    r = apply(f->db, &o);
+    song_deinit(&r.song);
+    queue_add(f->db, &id, 1, 50, true, NOW, &q, NULL);
+    assert_int_equal(q.already, 1);
+    assert_string_equal(next_ids(f->db, PROVIDER_LASTFM, 0, NOW, 0, 10, &at), "1");
+    assert_counts_true(f->db);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(priority_goes_before_age_before_id), T(queueing_again_raises_and_never_lowers), T(lanes_take_by_what_was_asked_before),
+        T(manual_songs_are_queued_only_when_asked_again), T(attempt_counts_before_and_is_refunded),
+        T(dead_process_costs_no_attempt_until_it_dies_too_often), T(three_failures_give_up),
+        T(provider_that_keeps_failing_does_not_keep_the_others_from_it), T(found_enriches_and_leaves_when_nobody_is_left_to_ask),
+        T(not_found_by_all_fails_and_is_rechecked_after_weeks), T(locked_fields_and_manual_songs_keep_their_values),
+        T(contradiction_keeps_the_names_and_lowers_the_number), T(agreement_is_known_to_the_next_lane),
+        T(answers_are_kept_by_pair_for_their_time), T(outcome_of_a_forgotten_song_is_not_found),
+        T(asking_again_clears_what_was_asked),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
