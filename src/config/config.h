@@ -57,11 +57,12 @@ void config_free(struct config *c);
 
 /* Each layer keeps its own values, so that a later removal uncovers the one below. Values are checked when they are set.
  * Names are compared without case. A list is set from text with one entry a line. "~/" is expanded; a relative path counts
- * from the working directory, in a file from the file's folder, and is refused in ORIGIN_SETTING. A secret is never in a message. */
-/* unknown name: nearest one in the text */
+ * from the working directory, in a file from the file's folder, and is refused in ORIGIN_SETTING.
+ * A secret is never in a message. */
+/* An unknown name: the nearest one is in the text. */
 int config_set(struct config *c, enum config_origin layer, const char *name, const char *value, struct err *e);
 int config_unset(struct config *c, enum config_origin layer, const char *name, struct err *e);
-/* one more entry of a list */
+/* One more entry of a list. */
 int config_add(struct config *c, enum config_origin layer, const char *name, const char *value, struct err *e);
 /* Reads an INI file into ORIGIN_FILE. Reports every error: report(arg, "FILE:12: ...") each; returns ERR_CONFIG if
  * there was one, ERR_NOT_FOUND if the file cannot be opened. Values stay as before when it fails. */
@@ -72,7 +73,7 @@ int config_read_environment(struct config *c, char **environ_, void (*report)(co
 int config_check(const struct config *c, struct err *e);
 
 const char *config_text(const struct config *c, enum option_id id);      /* "" when empty; borrowed until that value changes */
-/* a rate never passes its default while url is the provider's own host */
+/* A rate never passes its default while url is the provider's own host. */
 double config_number(const struct config *c, enum option_id id);
 bool config_bool(const struct config *c, enum option_id id);
 size_t config_count(const struct config *c, enum option_id id);          /* entries of a list */
@@ -90,8 +91,8 @@ bool config_host_is_loopback(const char *host);
  * "set"/"not set" in value. */
 void config_json(const struct config *c, struct json_out *o);
 
-/* The keys file (mode 0600) beside the database: secrets set through the API. */
-/* missing file is fine; a file others can read is refused */
+/* The keys file (mode 0600) beside the database: secrets set through the API.
+ * A missing file is fine; a file others can read is refused. */
 int keys_file_read(struct config *c, const char *path, struct err *e);
 int keys_file_write(const struct config *c, const char *path, struct err *e);  /* atomically; writes ORIGIN_SETTING secrets */
 

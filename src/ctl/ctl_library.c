@@ -96,8 +96,8 @@ int cmd_songs(struct ctl *ctl, int argc, char **argv)
 
     if (rc == EXIT_FINE)
         puts("Filters: --status NAME --min-confidence N --max-confidence N --year N --genre NAME\n"
-             "--path TEXT --youtube-id ID --pikaraoke-id N. --sort NAME orders them; --cursor\n"
-             "TEXT goes on where a page ended. With --json a page of up to 500 is one line.");
+             "--path TEXT --youtube-id ID --pikaraoke-id N. --sort NAME orders them;\n"
+             "--cursor TEXT goes on where a page ended. With --json a page is one line.");
     if (rc != GO_ON)
         return print_finish(rc);
     l.left = l.all ? ID_MAX : 50;
