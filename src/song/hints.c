@@ -229,7 +229,7 @@ static const char *const title_words[] = {
 /* Words of names of bands and of credits. */
 static const char *const artist_words[] = {
     "band", "boys", "brothers", "cast", "choir", "crew", "dj", "ensemble", "feat", "featuring", "ft", "gang", "jr", "kings",
-    "las", "lil", "los", "mc", "mr", "mrs", "orchestra", "project", "quartet", "queens", "quintet", "singers", "sisters",
+    "las", "lil", "los", "mc", "orchestra", "project", "quartet", "queens", "quintet", "singers", "sisters",
     "soundtrack", "sr", "traditional", "trio",
 };
 /* clang-format on */

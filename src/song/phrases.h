@@ -4,8 +4,8 @@
  * Adding a language is adding rows. Every row is tested with the standard example of its kind, made
  * from an invented artist and title:
  *   STYLE         "Blue Harbour <text> Ada Vale"      must give both, with the confidence of a phrase
- *   NOISE, INSTR  "Ada Vale - Blue Harbour (<text>)"  must leave both clean
- *   VARIANT       "Ada Vale - Blue Harbour (<text>)"  must leave both clean and give the row's variant
+ *   NOISE, INSTR  "Ada Vale - Blue Harbour (<text>)"  must leave both parts clean, in either order
+ *   VARIANT       "Ada Vale - Blue Harbour (<text>)"  the same, and the row's variant is told
  * Pure, read only.
  */
 #ifndef SONGBOOKD_SONG_PHRASES_H

@@ -6,6 +6,8 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "song/phrases.h"
+#include "song/vendors.h"
 
 static int find_name(const char *const *names, int n, const char *name)
 {
@@ -110,6 +112,20 @@ static bool all_id_chars(const char *p)
     return true;
 }
 
+/* "[soundchoice]" has the length of an id and is none: a word of the tables that fills the bracket. */
+static bool is_known_word(const char *p)
+{
+    char lower[11];
+    const struct phrase *phrase;
+    const struct vendor *vendor;
+
+    for (int i = 0; i < 11; i++)
+        lower[i] = p[i] >= 'A' && p[i] <= 'Z' ? (char)(p[i] + 32) : p[i];
+    phrase = phrase_at((struct slice){lower, 11});
+    vendor = vendor_at((struct slice){lower, 11});
+    return (phrase && strlen(phrase->text) == 11) || (vendor && strlen(vendor->alias) == 11);
+}
+
 struct slice song_take_id(struct slice stem, char id[12])
 {
     size_t n = stem.n;
@@ -118,7 +134,8 @@ struct slice song_take_id(struct slice stem, char id[12])
     if (n > 14 && memcmp(stem.p + n - 14, "---", 3) == 0 && all_id_chars(stem.p + n - 11)) {
         memcpy(id, stem.p + n - 11, 11);
         n -= 14;
-    } else if (n > 13 && stem.p[n - 1] == ']' && stem.p[n - 13] == '[' && all_id_chars(stem.p + n - 12)) {
+    } else if (n > 13 && stem.p[n - 1] == ']' && stem.p[n - 13] == '[' && all_id_chars(stem.p + n - 12) &&
+               !is_known_word(stem.p + n - 12)) {
         memcpy(id, stem.p + n - 12, 11);
         n -= 13;
         while (n && stem.p[n - 1] == ' ')

@@ -81,7 +81,8 @@ struct song_file {
 };
 /* Splits the path; slices borrow from it. `---ID` wins over ` [ID]`; the id is exactly 11 of [A-Za-z0-9_-] at the end of the stem. */
 void song_file_split(struct slice path, struct song_file *out);
-/* The stem without the id at its end; the id is copied to `id` ("" when there is none). */
+/* The stem without the id at its end; the id is copied to `id` ("" when there is none). A bracket filled by a known word of
+ * eleven letters ("[soundchoice]") is no id. */
 struct slice song_take_id(struct slice stem, char id[12]);
 /* True for the extensions that are songs: mp4 mp3 zip mkv avi webm mov (case-blind). */
 bool song_extension_ok(const char *extension);

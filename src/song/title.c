@@ -36,8 +36,8 @@ void guess_deinit(struct guess *g)
 
 static bool is_media_extension(const char *extension)
 {
-    static const char *const more[] = {"kar", "mid", "midi", "cdg", "m4a", "m4v", "flac", "ogg", "opus", "wav", "wma", "wmv", "mpg",
-                                       "mpeg", "flv", "ass", "txt", "aac", "vob"};
+    static const char *const more[] = {"kar", "mid", "midi", "cdg", "m4a", "m4v", "flac", "ogg", "opus", "wav",
+                                       "wma", "wmv", "mpg", "mpeg", "flv", "ass", "txt", "aac", "vob"};
 
     if (song_extension_ok(extension))
         return true;
@@ -55,7 +55,7 @@ static bool is_path(struct slice name, bool media)
 
     if (!slash)
         return false;
-    if (name.p[0] == '/' || (name.n > 1 && name.p[0] == '.' && (name.p[1] == '/' || (name.p[1] == '.' && name.n > 2 && name.p[2] == '/'))))
+    if (name.p[0] == '/' || (name.n > 1 && memcmp(name.p, "./", 2) == 0) || (name.n > 2 && memcmp(name.p, "../", 3) == 0))
         return true;
     spaced = slash > name.p && slash[-1] == ' ' && slash + 1 < name.p + name.n && slash[1] == ' ';
     return media && !spaced && !memchr(slash, ')', (size_t)(name.p + name.n - slash));
@@ -88,6 +88,7 @@ struct reading {
     struct scan scan;
     struct parts parts;
     struct guess *out;
+    struct slice name;             /* as given, without folder, extension and id */
     const struct vendor *vendor;   /* the one whose habit counts, or NULL */
     const char *language;          /* of a phrase, "" none */
     struct slice detail;           /* what the reason names */
@@ -231,6 +232,18 @@ static const char *language_of_script(const char *text)
     return thai ? "th" : cyrillic ? "ru" : greek ? "el" : hebrew ? "he" : arabic ? "ar" : viet ? "vi" : "";
 }
 
+/* Names of disc rips and MIDI collections: ids in front, underscores for blanks. */
+static bool is_legacy(const struct reading *r)
+{
+    const struct scan *s = &r->scan;
+    bool legacy = r->parts.had_disc || s->text.underscored || s->text.slug;
+
+    for (int i = 0; i < s->n; i++)
+        legacy = legacy || (s->tok[i].type == TOKEN_SEP && s->tok[i].sep == SEP_UNDERSCORE) ||
+                 (s->tok[i].type == TOKEN_OPEN && (s->tok[i].role == GROUP_CATALOGUE || s->tok[i].role == GROUP_DISC));
+    return legacy;
+}
+
 static void read_facts(struct reading *r)
 {
     struct buf variant;
@@ -240,6 +253,8 @@ static void read_facts(struct reading *r)
     buf_init(&variant, 200);
     read_groups(r, &variant);
     read_tokens(r, &variant);
+    if (r->out->category == GUESS_STANDARD && is_legacy(r))
+        r->out->category = GUESS_LEGACY;
     if (variant.len)
         r->out->variant = buf_detach(&variant);
     buf_deinit(&variant);
@@ -271,7 +286,8 @@ static void set_rule(struct reading *r, enum title_rule rule, double weight)
 /* "Beatles, The" -> "The Beatles". */
 static char *unsort_article(char *text)
 {
-    static const char *const articles[] = {"The", "A", "An", "Los", "Las", "Les", "Le", "La", "El", "Die", "Der", "Das", "De", "Il", "I"};
+    static const char *const articles[] = {"The", "A", "An", "Los", "Las", "Les", "Le", "La", "El",
+                                           "Die", "Der", "Das", "De", "Il", "I"};
     char *comma = strrchr(text, ','), *result;
 
     if (!comma || comma == text || comma[1] != ' ')
@@ -323,11 +339,21 @@ static char *unquote(char *text)
     return text;
 }
 
+/* The name as it is, for when nothing of it may be taken away. Returns new. */
+static char *whole_name(const struct reading *r)
+{
+    const struct buf *text = &r->scan.text.text;
+    char *whole = fold_display((struct slice){text->data, text->len});
+
+    if (*whole)
+        return whole;
+    free(whole);
+    return fold_display(r->name);
+}
+
 /* Takes both texts. An empty artist is none; an empty title becomes the whole name. */
 static void set_names(struct reading *r, char *artist, char *title)
 {
-    const struct scan *s = &r->scan;
-
     title = unsort_article(unquote(title));
     if (artist)
         artist = unsort_article(artist);
@@ -337,7 +363,7 @@ static void set_names(struct reading *r, char *artist, char *title)
     }
     if (!*title) {
         free(title);
-        title = fold_display((struct slice){s->text.text.data, s->text.text.len});
+        title = whole_name(r);
     }
     r->out->artist = artist;
     r->out->title = title;
@@ -384,7 +410,8 @@ static int artist_stop(const struct scan *s, int a, int end)
 {
     for (int i = a; i < end; i = parts_next(s, i)) {
         const struct token *t = &s->tok[i];
-        bool soft = i > a && t->phrase && (t->phrase->kind == PHRASE_LEAD || t->phrase->kind == PHRASE_VARIANT || t->phrase->kind == PHRASE_WEAK);
+        enum phrase_kind kind = t->phrase ? t->phrase->kind : PHRASE_NONE;
+        bool soft = i > a && (kind == PHRASE_LEAD || kind == PHRASE_WEAK || kind == PHRASE_VARIANT);
         if (t->type == TOKEN_SEP && t->sep < SEP_WEAK && (t->sep != SEP_DASH || dash_stops(s, i, end)))
             return i;
         if ((t->strong && i > a) || (t->type == TOKEN_OPEN && t->skip) || (soft && only_noise(s, i, next_separator(s, i, end))))
@@ -402,7 +429,8 @@ static int closing_quote(const struct scan *s, int a, int end)
         const struct token *next = &s->tok[i + 1];
         if (s->tok[i].type != TOKEN_QUOTE)
             continue;
-        if (i + 1 == end || next->type == TOKEN_OPEN || next->type == TOKEN_CLOSE || next->type == TOKEN_SEP || token_is_noise(next))
+        if (i + 1 == end || next->type == TOKEN_OPEN || next->type == TOKEN_CLOSE || next->type == TOKEN_SEP ||
+            token_is_noise(next))
             last = i;
     }
     return last;
@@ -554,18 +582,19 @@ static bool is_in(const char *const *words, size_t n, struct slice w)
 /* Words around a "by" that belongs to the title: "Stand by Me", "Down by the River", "Side by Side". */
 static bool by_is_title(const struct scan *s, int i)
 {
-    static const char *const after[] = {"me", "you", "your", "my", "side", "night", "day", "now", "one", "myself", "yourself", "heart",
-                                        "name", "a", "in", "moonlight", "step", "numbers", "request", "design", "this", "that", "its",
-                                        "myself", "candlelight", "and"};
-    static const char *const before[] = {"stand", "down", "side", "day", "step", "one", "little", "night", "drive", "passing", "pass",
-                                         "close", "gone", "go", "stood", "standing", "stay", "swear", "live", "play", "bye", "as",
-                                         "passed", "touched", "blinded", "killed", "saved", "led", "driven", "near", "bit"};
+    static const char *const after[] = {"me", "you", "your", "my", "side", "night", "day", "now", "one", "myself", "yourself",
+                                        "heart", "name", "a", "in", "moonlight", "step", "numbers", "request", "design",
+                                        "this", "that", "its", "candlelight", "and"};
+    static const char *const before[] = {"stand", "down", "side", "day", "step", "one", "little", "night", "drive", "passing",
+                                         "pass", "close", "gone", "go", "stood", "standing", "stay", "swear", "live", "play",
+                                         "bye", "as", "passed", "touched", "blinded", "killed", "saved", "led", "driven",
+                                         "near", "bit"};
 
     return i == 0 || i + 1 >= s->n || is_in(after, ARRAY_LEN(after), scan_token(s, i + 1)) ||
            is_in(before, ARRAY_LEN(before), scan_token(s, i - 1));
 }
 
-/* True when noise, and nothing else, follows the part that holds token i. */
+/* "by" parts only where nothing better does, and where noise, a quotation mark or a known artist speaks for it. */
 static bool read_by(struct reading *r)
 {
     struct scan *s = &r->scan;
@@ -816,12 +845,14 @@ static void read_title_only(struct reading *r)
 {
     struct scan *s = &r->scan;
     char *title = r->parts.n ? scan_text(s, r->parts.p[0].a, r->parts.p[0].b) : mem_strdup("");
-    bool catalogue = false;
+    bool catalogue = false, text = false;
 
+    for (int i = 0; i < s->n; i++)
+        text = text || s->tok[i].type == TOKEN_WORD || s->tok[i].type == TOKEN_PHRASE;
     for (int i = 0; i < s->n; i++)
         catalogue = catalogue || (s->tok[i].type == TOKEN_OPEN && s->tok[i].role == GROUP_CATALOGUE);
     set_names(r, NULL, title);
-    set_rule(r, RULE_TITLE_ONLY, catalogue ? 1 : 0.3);
+    set_rule(r, text ? RULE_TITLE_ONLY : RULE_EMPTY, catalogue ? 1 : 0.3);
 }
 
 static void read_parts(struct reading *r)
@@ -863,6 +894,7 @@ void title_parse(struct slice name, struct guess *out)
     memset(out, 0, sizeof *out);
     memcpy(out->youtube_id, id, sizeof id);
     r.out = out;
+    r.name = bare;
     r.vendor = NULL;
     r.language = "";
     r.detail = (struct slice){"", 0};
@@ -870,7 +902,7 @@ void title_parse(struct slice name, struct guess *out)
     scan_init(&r.scan, bare);
     r.vendor = r.scan.overflow ? NULL : find_vendor(&r.scan);
     if (r.scan.text.text.len == 0) {
-        out->title = mem_strdup("");
+        out->title = whole_name(&r);
         set_rule(&r, RULE_EMPTY, 0);
     } else if (r.scan.overflow) {
         read_whole(&r);

@@ -97,8 +97,9 @@ static bool all_noise(const struct scan *s, int a, int b)
     return true;
 }
 
-/* Takes noise off both ends; true when text is left. */
-static bool trim_part(struct scan *s, struct part *p)
+/* Takes noise off the end, and off the front of the first part; true when text is left. "Karaoke Queen" behind a separator is
+ * a title, in front it is a title that says what it is: "Karaoke Blue Harbour". */
+static bool trim_part(struct scan *s, struct part *p, bool first)
 {
     int tail = noise_tail(s, p->a, p->b), head;
 
@@ -112,9 +113,11 @@ static bool trim_part(struct scan *s, struct part *p)
     head = noise_head(s, p->a, p->b);
     if (head > p->a && has_strong(s, p->a, head) && has_text(s, head, p->b)) {
         bool bracket = s->tok[p->a].type == TOKEN_OPEN;
-        drop(s, p->a, head);
         p->noise_before = !bracket;
-        p->a = head;
+        if (first || bracket) {
+            drop(s, p->a, head);
+            p->a = head;
+        }
     }
     return true;
 }
@@ -174,14 +177,16 @@ static void drop_noise_parts(struct scan *s, struct parts *ps)
     for (int i = 0; i < ps->n;) {
         struct part *p = &ps->p[i];
         bool noise = all_noise(s, p->a, p->b) && has_strong(s, p->a, p->b);
-        if (noise && ps->n == 2 && is_title_karaoke(s, p, other_strong(s, p)))
-            noise = false;
+        if (noise && ps->n == 2 && is_title_karaoke(s, p, other_strong(s, p))) {
+            i++;
+            continue;
+        }
         if (!has_text(s, p->a, p->b) || (noise && ps->n > 1)) {
             drop(s, p->a, p->b);
             remove_part(ps, i);
             continue;
         }
-        if (noise || trim_part(s, p) || ps->n == 1) {
+        if (noise || trim_part(s, p, i == 0) || ps->n == 1) {
             i++;
             continue;
         }

@@ -4,18 +4,21 @@
 
 static const struct title_rule_row rows[RULE_COUNT] = {
     [RULE_EMPTY] = {"empty", 0.00, 0.05, "the name holds nothing that could be a title", "---"},
-    [RULE_TITLE_ONLY] = {"title_only", 0.25, 0.38, "the name holds one part only, taken as the title", "Blue Harbour (Karaoke Version)"},
+    [RULE_TITLE_ONLY] = {"title_only", 0.25, 0.38, "the name holds one part only, taken as the title",
+                         "Blue Harbour (Karaoke Version)"},
     [RULE_WEAK] = {"weak_separator", 0.42, 0.58, "artist and title are parted by a weak sign only", "Blue Harbour  Ada Vale"},
     [RULE_NO_SEPARATOR] = {"no_separator", 0.45, 0.58, "a well-known artist stands at one end of a name without separator",
                            "Elton John Blue Harbour karaoke"},
     [RULE_SEPARATOR] = {"separator", 0.60, 0.69, "two parts, the order is a guess from how they look", "Ada Vale - Blue Harbour"},
     [RULE_BY] = {"by", 0.70, 0.82, "the artist follows the word 'by'", "Blue Harbour by Ada Vale (Karaoke)"},
-    [RULE_VENDOR] = {"vendor_order", 0.76, 0.84, "%s writes the parts in this order", "Blue Harbour - Ada Vale | Karaoke Version | KaraFun"},
+    [RULE_VENDOR] = {"vendor_order", 0.76, 0.84, "%s writes the parts in this order",
+                     "Blue Harbour - Ada Vale | Karaoke Version | KaraFun"},
     [RULE_ARTIST] = {"known_artist", 0.74, 0.84, "one part is a well-known artist", "Blue Harbour - Elton John"},
     [RULE_SORT_FORM] = {"sort_form", 0.72, 0.80, "one part is an artist in sort form", "SC1234-05 - Vale, Ada - Blue Harbour"},
     [RULE_QUOTED] = {"quoted_title", 0.70, 0.78, "the quoted part is the title", "Ada Vale - \"Blue Harbour\""},
     [RULE_GUEST] = {"guest", 0.70, 0.76, "the part with the guest credit is the artist", "Ada Vale ft. Bo Reed - Blue Harbour"},
-    [RULE_SHAPE] = {"name_style", 0.70, 0.82, "names written like this put the parts in this order", "Ada_Vale_-_Blue_Harbour.mp3"},
+    [RULE_SHAPE] = {"name_style", 0.70, 0.82, "names written like this put the parts in this order",
+                    "Ada_Vale_-_Blue_Harbour.mp3"},
     [RULE_PHRASE] = {"phrase", 0.85, 0.88, "the artist follows '%s'", "Blue Harbour (In the Style of Ada Vale) [Karaoke]"},
 };
 

@@ -160,7 +160,8 @@ static size_t scan_phrase(struct scan *s, struct slice l, size_t i)
     t = push(s, TOKEN_PHRASE, i, i + (vn >= pn ? vn : pn));
     t->vendor = vn >= pn ? v : NULL;
     t->phrase = vn > pn ? NULL : p;
-    t->strong = (t->vendor && !t->vendor->alone) || (t->phrase && (t->phrase->kind == PHRASE_NOISE || t->phrase->kind == PHRASE_INSTR));
+    t->strong = (t->vendor && !t->vendor->alone) ||
+                (t->phrase && (t->phrase->kind == PHRASE_NOISE || t->phrase->kind == PHRASE_INSTR));
     return t->end;
 }
 
@@ -181,7 +182,8 @@ static size_t word_end(struct slice l, size_t i)
             continue;
         }
         cp = utf8_next(l, &next);
-        if (is_double_quote(cp) || is_dash(cp) || is_bullet(cp) || closing_of(cp) || is_closing(cp) || (is_unspaced(cp) && i > at))
+        if (is_double_quote(cp) || is_dash(cp) || is_bullet(cp) || closing_of(cp) || is_closing(cp) ||
+            (is_unspaced(cp) && i > at))
             break;
         i = next;
         if (is_unspaced(cp) && i < l.n && is_unspaced(cp_at(l, i)))
@@ -533,8 +535,8 @@ void scan_deinit(struct scan *s)
 /* Signs that no artist or title begins or ends with: separators, lone quotes of noise, emoji. */
 static bool is_edge(int32_t cp, bool front)
 {
-    if (cp == ' ' || cp == TEXT_GAP || is_dash(cp) || is_bullet(cp) || cp == '|' || cp == ',' || cp == ';' || cp == '~' || cp == '_' ||
-        cp == '*' || cp == '=' || cp == '\\')
+    if (cp == ' ' || cp == TEXT_GAP || is_dash(cp) || is_bullet(cp) || cp == '|' || cp == ',' || cp == ';' || cp == '~' ||
+        cp == '_' || cp == '*' || cp == '=' || cp == '\\')
         return true;
     if (cp == ':' || cp == '/' || cp == '>' || cp == '<' || (front && (cp == '.' || cp == ')' || cp == ']')))
         return true;

@@ -34,7 +34,8 @@ enum separator {
 /* What a bracket holds. */
 enum group_role {
     GROUP_TEXT,      /* part of the artist or title */
-    GROUP_NOISE, GROUP_VENDOR, GROUP_VARIANT, GROUP_KEY, GROUP_STYLE, GROUP_BY, GROUP_FEAT, GROUP_YEAR, GROUP_DISC, GROUP_CATALOGUE,
+    GROUP_NOISE, GROUP_VENDOR, GROUP_VARIANT, GROUP_KEY, GROUP_STYLE, GROUP_BY, GROUP_FEAT, GROUP_YEAR, GROUP_DISC,
+    GROUP_CATALOGUE,
     GROUP_SOURCE,
     GROUP_TITLE      /* Asian quotation marks around a title */
 };

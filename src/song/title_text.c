@@ -46,7 +46,8 @@ static bool take_entity(struct buf *out, struct slice s, size_t *pos)
         return false;
     hex = p[1] == 'x' || p[1] == 'X';
     for (i += hex; i < left && i < 9 && p[i] != ';'; i++) {
-        int d = p[i] >= '0' && p[i] <= '9' ? p[i] - '0' : hex && (p[i] | 32) >= 'a' && (p[i] | 32) <= 'f' ? (p[i] | 32) - 'a' + 10 : -1;
+        char c = p[i], low = (char)(c | 32);
+        int d = c >= '0' && c <= '9' ? c - '0' : hex && low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
         if (d < 0)
             return false;
         cp = cp * (hex ? 16 : 10) + d;
@@ -187,7 +188,9 @@ static void underscores_for_blanks(struct title_text *x, size_t count, size_t hy
 {
     struct buf *b = &x->text;
 
-    if (count == 1 && hyphens == 0 && !memchr(b->data, '(', b->len) && !is_apostrophe(b, (size_t)((char *)memchr(b->data, '_', b->len) - b->data)))
+    size_t first = (size_t)((char *)memchr(b->data, '_', b->len) - b->data);
+
+    if (count == 1 && hyphens == 0 && !memchr(b->data, '(', b->len) && !is_apostrophe(b, first))
         return;
     for (size_t i = 0; i < b->len; i++)
         if (b->data[i] == '_')

@@ -24,7 +24,7 @@ struct vendor {
 
 /* The vendor with the longest alias at the start of `lower`, or NULL. */
 const struct vendor *vendor_at(struct slice lower);
-/* The vendor whose disc ids begin with these letters ("SC" of "SC8125-01"), any case, or NULL. All of them write the artist first. */
+/* The vendor whose disc ids begin with these letters ("SC" of "SC8125-01"), any case, or NULL. */
 const char *vendor_of_disc(struct slice letters);
 /* All rows; *count is their number. */
 const struct vendor *vendor_table(size_t *count);
