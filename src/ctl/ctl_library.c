@@ -95,9 +95,10 @@ int cmd_songs(struct ctl *ctl, int argc, char **argv)
     int rc = args_read(ctl, &argc, argv, own, 0, 0);
 
     if (rc == EXIT_FINE)
-        puts("Filters: --status NAME --min-confidence N --max-confidence N --year N --genre NAME\n"
-             "--path TEXT --youtube-id ID --pikaraoke-id N. --sort NAME orders them;\n"
-             "--cursor TEXT goes on where a page ended. With --json a page is one line.");
+        puts("Filters: --status NAME --min-confidence N --max-confidence N --year N\n"
+             "--genre NAME --path TEXT --youtube-id ID --pikaraoke-id N.\n"
+             "--sort NAME orders them; --cursor TEXT goes on where a page ended. With --json a page\n"
+             "is one line.");
     if (rc != GO_ON)
         return print_finish(rc);
     l.left = l.all ? ID_MAX : 50;
