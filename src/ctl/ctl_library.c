@@ -96,9 +96,8 @@ int cmd_songs(struct ctl *ctl, int argc, char **argv)
 
     if (rc == EXIT_FINE)
         puts("Filters: --status NAME --min-confidence N --max-confidence N --year N\n"
-             "--genre NAME --path TEXT --youtube-id ID --pikaraoke-id N.\n"
-             "--sort NAME orders them; --cursor TEXT goes on where a page ended. With --json a page\n"
-             "is one line.");
+             "--genre NAME --path TEXT --youtube-id ID --pikaraoke-id N. --sort NAME orders\n"
+             "them; --cursor TEXT goes on where a page ended. With --json each page is a line.");
     if (rc != GO_ON)
         return print_finish(rc);
     l.left = l.all ? ID_MAX : 50;

@@ -171,11 +171,11 @@ int cmd_providers(struct ctl *ctl, int argc, char **argv)
     return rc;
 }
 
-/* The stream of events. Without --follow it ends behind the event that was the newest when it began. */
+/* The stream of events. Without --follow a first, silent look learns the newest number, and the printed one ends there. */
 struct watch {
     struct buf line;
-    double newest;           /* seq of the hello; -1 before it */
-    bool follow, json;
+    double since, newest;
+    bool follow, json, silent;
     bool reached;
 };
 
@@ -199,13 +199,16 @@ static void event_take(struct watch *w, struct slice line)
     const char *event = json_str(j, "event");
     double seq = -1;
 
-    if (event && strcmp(event, "heartbeat") != 0)
-        event_print(w, line);
+    bool hello = event && strcmp(event, "hello") == 0, heartbeat = event && strcmp(event, "heartbeat") == 0;
+
     json_num(j, "seq", &seq);
-    if (event && strcmp(event, "hello") == 0)
+    if (!w->silent && event && !heartbeat)
+        event_print(w, line);
+    if (w->silent && hello)
         w->newest = seq;
-    /* A heartbeat means silence: whatever was held has been told. */
-    if (event && ((w->newest >= 0 && seq >= w->newest && strcmp(event, "hello") != 0) || strcmp(event, "heartbeat") == 0))
+    /* The hello stands where the replay begins: at the newest only when there is nothing to replay. A heartbeat means
+     * silence: whatever was held has been told. */
+    if (w->silent || heartbeat || (event && seq >= w->newest && (!hello || seq == w->since)))
         w->reached = true;
     cJSON_Delete(j);
 }
@@ -228,9 +231,20 @@ static bool events_piece(void *arg, struct slice piece)
     return fflush(stdout) == 0;
 }
 
+static int events_newest(struct ctl *ctl, struct watch *w)
+{
+    int rc;
+
+    w->silent = true;
+    rc = ask_stream(ctl, "/events", false, events_piece, w);
+    w->silent = w->reached = false;
+    buf_reset(&w->line);
+    return rc;
+}
+
 int cmd_events(struct ctl *ctl, int argc, char **argv)
 {
-    struct watch w = {.newest = -1};
+    struct watch w = {0};
     const char *since = NULL;
     const struct arg_option own[] = {{"--follow", &w.follow, NULL}, {"--since", NULL, &since}, ARGS_END};
     struct buf path;
@@ -245,10 +259,13 @@ int cmd_events(struct ctl *ctl, int argc, char **argv)
         since = "1";    /* everything that is still held */
     w.json = ctl->json;
     buf_init(&w.line, 1024 * 1024);
+    rc = w.follow ? EXIT_FINE : events_newest(ctl, &w);
+    w.since = since ? strtod(since, NULL) : 0;
     buf_init(&path, 0);
     buf_add_str(&path, "/events");
     query_add(&path, "since", since);
-    rc = ask_stream(ctl, buf_cstr(&path), w.follow, events_piece, &w);
+    if (rc == EXIT_FINE)
+        rc = ask_stream(ctl, buf_cstr(&path), w.follow, events_piece, &w);
     buf_deinit(&path);
     buf_deinit(&w.line);
     return print_finish(rc);

@@ -20,7 +20,9 @@ static void print_song(const cJSON *song)
         char *words;
         if (cJSON_IsObject(x))
             continue;
-        if (!cJSON_IsArray(x)) {
+        if (cJSON_IsNumber(x) && strcmp(x->string, "confidence") == 0) {
+            words = mem_printf("%.2f", x->valuedouble);
+        } else if (!cJSON_IsArray(x)) {
             words = json_words(x);
         } else {
             struct buf b;
