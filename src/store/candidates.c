@@ -37,7 +37,8 @@ static void read_row(const struct stmt *s, struct candidate *c, struct stored_ca
     *out = (struct stored_candidate){.id = col_int(s, 0), .c = c, .rejected = col_int(s, 21) != 0};
 }
 
-int candidates_list(struct db *db, int64_t song_id, int limit, void (*row)(const struct stored_candidate *s, void *arg), void *arg, struct err *e)
+int candidates_list(struct db *db, int64_t song_id, int limit, void (*row)(const struct stored_candidate *s, void *arg),
+                    void *arg, struct err *e)
 {
     struct stmt s = stmt_of(db, "SELECT " CANDIDATE_COLUMNS " FROM candidates WHERE song_id = ?"
                                 " ORDER BY accepted DESC, score DESC, provider, id LIMIT ?", e);
@@ -55,11 +56,15 @@ int candidates_list(struct db *db, int64_t song_id, int limit, void (*row)(const
 
 /* --- storing -------------------------------------------------------------------------- */
 
-static int insert_candidate(struct db *db, int64_t song_id, enum provider_id p, const struct candidate *c, int64_t now_ms, struct err *e)
+static int insert_candidate(struct db *db, int64_t song_id, enum provider_id p, const struct candidate *c, int64_t now_ms,
+                            struct err *e)
 {
-    struct stmt s = stmt_of(db, "INSERT INTO candidates(song_id, provider, artist, title, mbid, artist_alias, album, disambiguation,"
-                                " genre1, genre2, genre3, year, year_weak, listeners, provider_score, score, accepted, swapped, exact,"
-                                " rule, reason, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", e);
+    struct stmt s =
+        stmt_of(db,
+                "INSERT INTO candidates(song_id, provider, artist, title, mbid, artist_alias, album, disambiguation,"
+                " genre1, genre2, genre3, year, year_weak, listeners, provider_score, score, accepted, swapped, exact,"
+                " rule, reason, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                e);
 
     stmt_int(&s, song_id);
     stmt_text(&s, provider_name(p));
@@ -85,7 +90,8 @@ static int insert_candidate(struct db *db, int64_t song_id, enum provider_id p, 
     return stmt_run(&s);
 }
 
-int candidates_store(struct db *db, int64_t song_id, enum provider_id p, const struct candidates *list, int64_t now_ms, struct err *e)
+int candidates_store(struct db *db, int64_t song_id, enum provider_id p, const struct candidates *list, int64_t now_ms,
+                     struct err *e)
 {
     struct stmt s = stmt_of(db, "DELETE FROM candidates WHERE song_id = ? AND provider = ? AND rejected = 0", e);
     int rc;
@@ -247,7 +253,8 @@ static int put_accepted(struct decision *d)
     return rc;
 }
 
-int candidates_accept(struct db *db, int64_t song_id, int64_t candidate_id, int64_t if_version, int64_t now_ms, struct song *out, struct err *e)
+int candidates_accept(struct db *db, int64_t song_id, int64_t candidate_id, int64_t if_version, int64_t now_ms, struct song *out,
+                      struct err *e)
 {
     struct decision d;
     int rc = decision_load(&d, db, song_id, candidate_id, if_version, now_ms, e);
@@ -328,7 +335,8 @@ static int restore_parsed(struct decision *d)
     return rc;
 }
 
-int candidates_reject(struct db *db, int64_t song_id, int64_t candidate_id, int64_t if_version, int64_t now_ms, struct song *out, struct err *e)
+int candidates_reject(struct db *db, int64_t song_id, int64_t candidate_id, int64_t if_version, int64_t now_ms, struct song *out,
+                      struct err *e)
 {
     struct decision d;
     int rc = decision_load(&d, db, song_id, candidate_id, if_version, now_ms, e);

@@ -165,7 +165,8 @@ int changes_add_song(struct db *db, struct change_log *log, const struct song *b
 
 /* --- reading -------------------------------------------------------------------------- */
 
-int changes_page(struct db *db, int64_t song_id, int64_t before, int limit, void (*row)(const struct change *c, void *arg), void *arg, struct err *e)
+int changes_page(struct db *db, int64_t song_id, int64_t before, int limit, void (*row)(const struct change *c, void *arg),
+                 void *arg, struct err *e)
 {
     struct stmt s = song_id ? stmt_of(db, "SELECT id, batch, song_id, at_ms, actor, source, field, old_value, new_value, undone"
                                           " FROM changes WHERE id < ? AND song_id = ? ORDER BY id DESC LIMIT ?", e)
@@ -190,7 +191,8 @@ int changes_page(struct db *db, int64_t song_id, int64_t before, int limit, void
 /* Takes the song's rows of the batch back on *after, newest first. */
 static int revert_song(struct db *db, int64_t batch, struct song *after, struct err *e)
 {
-    struct stmt s = stmt_of(db, "SELECT field, old_value, new_value FROM changes WHERE batch = ? AND song_id = ? ORDER BY id DESC", e);
+    struct stmt s =
+        stmt_of(db, "SELECT field, old_value, new_value FROM changes WHERE batch = ? AND song_id = ? ORDER BY id DESC", e);
     int rc = 0;
 
     stmt_int(&s, batch);
@@ -203,7 +205,8 @@ static int revert_song(struct db *db, int64_t batch, struct song *after, struct 
         if (same(value_text(after, i, text), col_text(&s, 2)))
             set_value(after, i, col_text(&s, 1));
         else
-            rc = err_set(e, ERR_EXISTS, "the %s of song %lld was changed again later, undo that first", logged[i], (long long)after->id);
+            rc = err_set(e, ERR_EXISTS, "the %s of song %lld was changed again later, undo that first", logged[i],
+                         (long long)after->id);
     }
     if (rc)
         stmt_end(&s);

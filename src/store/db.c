@@ -42,7 +42,8 @@ static bool has_content(const char *path, const char *suffix)
 
 static int refuse_newer(const char *path, int64_t version, struct err *e)
 {
-    return err_set(e, ERR_DATABASE, "'%s' was written by a newer songbookd (version %lld, this program knows %lld); update it or use another file",
+    return err_set(e, ERR_DATABASE,
+                   "'%s' was written by a newer songbookd (version %lld, this program knows %lld); update it or use another file",
                    path, (long long)version, (long long)db_schema_version());
 }
 

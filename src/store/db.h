@@ -17,7 +17,8 @@ struct db;
 
 /* Opens for writing: creates the file (mode 0600, folder made when missing), takes the lock file PATH.lock with flock for the
  * life of the connection, sets WAL, checks application_id and migrates. ERR_IN_USE when another process holds it,
- * ERR_DATABASE when it is no songbook database, damaged, or newer than this program (the file stays untouched), ERR_FULL, ERR_IO. */
+ * ERR_DATABASE when it is no songbook database, damaged, or newer than this program (the file stays untouched), ERR_FULL, ERR_IO.
+ */
 int db_open(const char *path, struct db **out, struct err *e);
 /* A second connection for reading only; the file must exist. */
 int db_open_reader(const char *path, struct db **out, struct err *e);

@@ -48,8 +48,10 @@ struct dbq {
     struct lane writer, reader;
     struct counts counts;        /* loop's copy */
     struct counts fresh;         /* read by the writer after its commit */
-    int open_rc;
+    int open_rc;                 /* loop's copy of what opening came to */
     struct err open_err;
+    int opening_rc;              /* the pool thread's, while it opens */
+    struct err opening_err;
     bool ready, closing, delivering;
     uv_timer_t later;            /* delivers what was refused, in a later turn */
     struct list refused;
@@ -167,11 +169,11 @@ static void read_group(struct lane *l)
 
 static void open_both(struct dbq *q)
 {
-    q->open_rc = db_open(q->path, &q->writer.db, &q->open_err);
-    if (q->open_rc == 0)
-        q->open_rc = counts_read(q->writer.db, &q->fresh, &q->open_err);
-    if (q->open_rc == 0)
-        q->open_rc = db_open_reader(q->path, &q->reader.db, &q->open_err);
+    q->opening_rc = db_open(q->path, &q->writer.db, &q->opening_err);
+    if (q->opening_rc == 0)
+        q->opening_rc = counts_read(q->writer.db, &q->fresh, &q->opening_err);
+    if (q->opening_rc == 0)
+        q->opening_rc = db_open_reader(q->path, &q->reader.db, &q->opening_err);
 }
 
 static void tidy(struct lane *l)
@@ -287,6 +289,8 @@ static void refuse_all(struct dbq *q, struct lane *l, int rc, const struct err *
 
 static void open_ended(struct dbq *q)
 {
+    q->open_rc = q->opening_rc;
+    q->open_err = q->opening_err;
     q->ready = q->open_rc == 0;
     q->counts = q->fresh;
     q->opened(q->opened_arg, q->open_rc, &q->open_err);

@@ -39,14 +39,16 @@ struct dbq_op {
 
 /* Opens both connections on the pool; opened(arg, rc, err) runs once, later. On rc != 0 only dbq_close may follow. */
 struct dbq *dbq_open(uv_loop_t *loop, const char *path, void (*opened)(void *arg, int rc, const struct err *e), void *arg);
-/* Lets what is queued finish, checkpoints, closes both connections; closed runs once, later, then memory is gone. New operations get ERR_CLOSED. */
+/* Lets what is queued finish, checkpoints, closes both connections; closed runs once, later, then memory is gone. New operations
+ * get ERR_CLOSED. */
 void dbq_close(struct dbq *q, void (*closed)(void *arg), void *arg);
 
 /* Never fails: errors come through done. */
 void dbq_write(struct dbq *q, struct dbq_op *op);
 void dbq_read(struct dbq *q, struct dbq_op *op);
 
-/* True above the high-water mark (1000 waiting in the writer lane, 500 in the reader): scan pauses, the API answers 503, enrich takes no new job. */
+/* True above the high-water mark (1000 waiting in the writer lane, 500 in the reader): scan pauses, the API answers 503, enrich
+ * takes no new job. */
 bool dbq_is_full(const struct dbq *q);
 /* The counts as of the last commit: exact, in memory. */
 const struct counts *dbq_counts(const struct dbq *q);

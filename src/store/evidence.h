@@ -25,10 +25,14 @@ struct stored_candidate {      /* borrowed during the callback */
     bool rejected;
 };
 /* Best first: score, then provider. */
-int candidates_list(struct db *db, int64_t song_id, int limit, void (*row)(const struct stored_candidate *s, void *arg), void *arg, struct err *e);
-/* A person takes a candidate (manual, confidence 1.00) or refuses it for ever (its values are put back to the parsed ones if it was chosen). */
-int candidates_accept(struct db *db, int64_t song_id, int64_t candidate_id, int64_t if_version, int64_t now_ms, struct song *out, struct err *e);
-int candidates_reject(struct db *db, int64_t song_id, int64_t candidate_id, int64_t if_version, int64_t now_ms, struct song *out, struct err *e);
+int candidates_list(struct db *db, int64_t song_id, int limit, void (*row)(const struct stored_candidate *s, void *arg),
+                    void *arg, struct err *e);
+/* A person takes a candidate (manual, confidence 1.00) or refuses it for ever (its values are put back to the parsed ones if it
+ * was chosen). */
+int candidates_accept(struct db *db, int64_t song_id, int64_t candidate_id, int64_t if_version, int64_t now_ms, struct song *out,
+                      struct err *e);
+int candidates_reject(struct db *db, int64_t song_id, int64_t candidate_id, int64_t if_version, int64_t now_ms, struct song *out,
+                      struct err *e);
 
 /* What is stored of an answer, as JSON and back: the fields that a provider gave, not the judgement. _read appends to *list. */
 #define ANSWER_MAX_CANDIDATES 25
@@ -44,7 +48,8 @@ struct change {                /* borrowed during the callback */
     bool undone;
 };
 /* Newest first, ids below `before` (0 for the newest), of one song when song_id is not 0. */
-int changes_page(struct db *db, int64_t song_id, int64_t before, int limit, void (*row)(const struct change *c, void *arg), void *arg, struct err *e);
+int changes_page(struct db *db, int64_t song_id, int64_t before, int limit, void (*row)(const struct change *c, void *arg),
+                 void *arg, struct err *e);
 /* Puts the fields of a batch back as they were before it; ERR_NOT_FOUND, ERR_EXISTS when a later change stands on it
  * or it is undone already. After a failure the caller rolls back, as dbq does. *song_ids (new memory) lists what changed. */
 int changes_undo(struct db *db, int64_t batch, int64_t now_ms, int64_t **song_ids, size_t *n, struct err *e);

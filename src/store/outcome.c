@@ -192,8 +192,10 @@ static int store_seat(struct effect *f)
         stmt_int(&s, o->song_id);
         return stmt_run(&s);
     }
-    s = stmt_of(f->db, "UPDATE enrichment_queue SET asked = ?, gave_up = ?, failures = ?, in_flight = in_flight & ~?, interrupted = 0,"
-                       " not_before = ? WHERE song_id = ?", f->e);
+    s = stmt_of(f->db,
+                "UPDATE enrichment_queue SET asked = ?, gave_up = ?, failures = ?, in_flight = in_flight & ~?, interrupted = 0,"
+                " not_before = ? WHERE song_id = ?",
+                f->e);
     stmt_int(&s, f->seat.asked);
     stmt_int(&s, f->seat.gave_up);
     stmt_int(&s, f->seat.failures);
@@ -306,7 +308,8 @@ int queue_give_up(struct db *db, int64_t song_id, int64_t now_ms, struct err *e)
 /* The first songs that every usable provider has answered for; ids and whether one of them gave up. */
 static int settled(struct db *db, unsigned usable, int64_t *ids, bool *gave_up, size_t *n, struct err *e)
 {
-    struct stmt s = stmt_of(db, "SELECT song_id, gave_up FROM enrichment_queue WHERE asked <> 0 AND (asked & ?1) = ?1 LIMIT ?2", e);
+    struct stmt s =
+        stmt_of(db, "SELECT song_id, gave_up FROM enrichment_queue WHERE asked <> 0 AND (asked & ?1) = ?1 LIMIT ?2", e);
 
     stmt_int(&s, usable);
     stmt_int(&s, QUEUE_SETTLE_MAX);

@@ -1,4 +1,5 @@
-/* The enrichment queue: order, taking, giving back, recovery; see queue.h. What an answer does is in outcome.c. Pool threads only. */
+/* The enrichment queue: order, taking, giving back, recovery; see queue.h. What an answer does is in outcome.c. Pool threads
+ * only. */
 #include "store/queue.h"
 
 #include <stdlib.h>
@@ -64,8 +65,10 @@ static int raise_priority(struct db *db, int64_t id, int priority, struct err *e
 /* What was asked before counts no more. What is in flight stays so. */
 static int ask_anew(struct db *db, int64_t id, struct err *e)
 {
-    struct stmt s = stmt_of(db, "UPDATE enrichment_queue SET asked = 0, failures = 0, gave_up = 0, interrupted = 0, not_before = 0"
-                                " WHERE song_id = ?", e);
+    struct stmt s = stmt_of(db,
+                            "UPDATE enrichment_queue SET asked = 0, failures = 0, gave_up = 0, interrupted = 0, not_before = 0"
+                            " WHERE song_id = ?",
+                            e);
     int rc;
 
     stmt_int(&s, id);
@@ -77,7 +80,8 @@ static int ask_anew(struct db *db, int64_t id, struct err *e)
     return stmt_run(&s);
 }
 
-int queue_add(struct db *db, const int64_t *ids, size_t n, int priority, bool again, int64_t now_ms, struct queue_result *out, struct err *e)
+int queue_add(struct db *db, const int64_t *ids, size_t n, int priority, bool again, int64_t now_ms, struct queue_result *out,
+              struct err *e)
 {
     char iso[32];
     int rc = 0;
@@ -136,9 +140,12 @@ static int compare_places(const void *a, const void *b)
 static int take_places(struct db *db, unsigned asked, int64_t now_ms, const int64_t *skip, size_t n_skip, int max,
                        struct place *out, int *n, struct err *e)
 {
-    struct stmt s = stmt_of(db, "SELECT song_id, priority + demand, queued_at, id, priority FROM enrichment_queue INDEXED BY queue_order"
-                                " WHERE asked = ? AND (not_before <= ? OR not_before > ?)"
-                                " ORDER BY priority + demand DESC, queued_at, id", e);
+    struct stmt s =
+        stmt_of(db,
+                "SELECT song_id, priority + demand, queued_at, id, priority FROM enrichment_queue INDEXED BY queue_order"
+                " WHERE asked = ? AND (not_before <= ? OR not_before > ?)"
+                " ORDER BY priority + demand DESC, queued_at, id",
+                e);
     int got = 0;
 
     stmt_int(&s, asked);
@@ -159,8 +166,11 @@ static int take_places(struct db *db, unsigned asked, int64_t now_ms, const int6
 
 static int earliest_wait(struct db *db, enum provider_id p, unsigned after, int64_t now_ms, int64_t *next_at, struct err *e)
 {
-    struct stmt s = stmt_of(db, "SELECT not_before FROM enrichment_queue INDEXED BY queue_waiting WHERE not_before > 0"
-                                " AND not_before > ?1 AND not_before <= ?2 AND (asked & ?3) = 0 AND (asked & ?4) = ?4 ORDER BY not_before LIMIT 1", e);
+    struct stmt s = stmt_of(
+        db,
+        "SELECT not_before FROM enrichment_queue INDEXED BY queue_waiting WHERE not_before > 0"
+        " AND not_before > ?1 AND not_before <= ?2 AND (asked & ?3) = 0 AND (asked & ?4) = ?4 ORDER BY not_before LIMIT 1",
+        e);
     int rc;
 
     stmt_int(&s, now_ms);
@@ -204,9 +214,12 @@ static unsigned agreeing(struct db *db, const struct song *song)
     char *present = fold_pair(song->artist ? song->artist : "", song->title ? song->title : "");
 
     for (int p = 0; p < PROVIDER_COUNT; p++) {
-        struct stmt s = stmt_of(db, "SELECT a.value, t.value FROM evidence a JOIN evidence t ON t.song_id = a.song_id AND t.field = 'title'"
-                                    " AND t.source = a.source WHERE a.song_id = ? AND a.field = 'artist' AND a.source = ?"
-                                    " AND a.rule <> 'rejected'", NULL);
+        struct stmt s =
+            stmt_of(db,
+                    "SELECT a.value, t.value FROM evidence a JOIN evidence t ON t.song_id = a.song_id AND t.field = 'title'"
+                    " AND t.source = a.source WHERE a.song_id = ? AND a.field = 'artist' AND a.source = ?"
+                    " AND a.rule <> 'rejected'",
+                    NULL);
         char *said = NULL;
         stmt_int(&s, song->id);
         stmt_text(&s, provider_name((enum provider_id)p));
@@ -221,7 +234,8 @@ static unsigned agreeing(struct db *db, const struct song *song)
     return mask;
 }
 
-static int load_item(struct db *db, enum provider_id p, int64_t now_ms, const struct place *place, struct queue_item *item, struct err *e)
+static int load_item(struct db *db, enum provider_id p, int64_t now_ms, const struct place *place, struct queue_item *item,
+                     struct err *e)
 {
     char *parsed;
     int rc;
@@ -247,7 +261,8 @@ void queue_item_deinit(struct queue_item *i)
     *i = (struct queue_item){0};
 }
 
-int queue_next(struct db *db, enum provider_id p, unsigned after, int64_t now_ms, const int64_t *skip, size_t n_skip, int max, struct queue_item *out, int64_t *next_at, struct err *e)
+int queue_next(struct db *db, enum provider_id p, unsigned after, int64_t now_ms, const int64_t *skip, size_t n_skip, int max,
+               struct queue_item *out, int64_t *next_at, struct err *e)
 {
     struct place *places;
     int n = 0, done = 0, rc = 0;
@@ -357,12 +372,13 @@ static int next_in_flight(struct db *db, int64_t *song_id, int64_t *in_flight, i
 
 int queue_recover(struct db *db, int64_t now_ms, int64_t *recovered, struct err *e)
 {
-    int64_t id, in_flight, interrupted;
+    int64_t id = 0, in_flight = 0, interrupted = 0;
     int rc;
 
     *recovered = 0;
     while ((rc = next_in_flight(db, &id, &in_flight, &interrupted, e)) == 1) {
-        struct stmt s = stmt_of(db, "UPDATE enrichment_queue SET in_flight = 0, interrupted = interrupted + 1 WHERE song_id = ?", e);
+        struct stmt s =
+            stmt_of(db, "UPDATE enrichment_queue SET in_flight = 0, interrupted = interrupted + 1 WHERE song_id = ?", e);
         stmt_int(&s, id);
         rc = stmt_run(&s);
         if (rc == 0)
@@ -378,10 +394,12 @@ int queue_recover(struct db *db, int64_t now_ms, int64_t *recovered, struct err 
 
 int queue_recheck(struct db *db, int64_t before_ms, int64_t now_ms, int64_t *n, struct err *e)
 {
-    struct stmt s = stmt_of(db, "INSERT INTO enrichment_queue(song_id, priority, queued_at) SELECT s.id, -10, ?1 FROM songs s"
-                                " INDEXED BY songs_status WHERE s.metadata_status = 'enrichment_failed' AND s.reason = 'not_found'"
-                                " AND s.present = 1 AND coalesce(s.last_enrichment_attempt, s.updated_at) < ?2"
-                                " AND NOT EXISTS (SELECT 1 FROM enrichment_queue q WHERE q.song_id = s.id) LIMIT ?3", e);
+    struct stmt s = stmt_of(db,
+                            "INSERT INTO enrichment_queue(song_id, priority, queued_at) SELECT s.id, -10, ?1 FROM songs s"
+                            " INDEXED BY songs_status WHERE s.metadata_status = 'enrichment_failed' AND s.reason = 'not_found'"
+                            " AND s.present = 1 AND coalesce(s.last_enrichment_attempt, s.updated_at) < ?2"
+                            " AND NOT EXISTS (SELECT 1 FROM enrichment_queue q WHERE q.song_id = s.id) LIMIT ?3",
+                            e);
     char now[32], before[32];
     int rc;
 

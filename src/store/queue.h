@@ -1,10 +1,9 @@
 /* The enrichment queue: which songs wait for which providers, in which order. See db.h for the rules of the room.
  *
- * A row of enrichment_queue holds, beside the seed's columns: demand (0 none, 1 new download, 2 asked for by a person, 3 about to be sung;
- * added to the order as priority does), asked (mask of providers that answered), in_flight (mask), interrupted
- * (times the process died while it was in flight), failures (failed requests in a row), gave_up (mask of providers given up on
- * while others were still to be asked), not_before (wall ms; backoff).
- * Order: priority descending, then queued_at, then id.
+ * A row of enrichment_queue holds, beside the seed's columns: demand (0 none, 1 new download, 2 asked for by a person, 3 about to
+ * be sung; added to the order as priority does), asked (mask of providers that answered), in_flight (mask), interrupted (times
+ * the process died while it was in flight), failures (failed requests in a row), gave_up (mask of providers given up on while
+ * others were still to be asked), not_before (wall ms; backoff). Order: priority descending, then queued_at, then id.
  */
 #ifndef SONGBOOKD_STORE_QUEUE_H
 #define SONGBOOKD_STORE_QUEUE_H
@@ -15,9 +14,11 @@
 #define QUEUE_MAX_INTERRUPTED 5   /* deaths of the process with the same song in flight before it gives up on it */
 
 /* Queues songs (by id). Queueing again raises the priority, never lowers it. A song that failed or was asked before is asked anew
- * (asked mask, attempts and backoff cleared) when `again`. Absent songs count as unknown. Manual songs are counted unknown=0, already=0 and not queued unless `again`. */
+ * (asked mask, attempts and backoff cleared) when `again`. Absent songs count as unknown. Manual songs are counted unknown=0,
+ * already=0 and not queued unless `again`. */
 struct queue_result { int64_t queued, already, unknown; };
-int queue_add(struct db *db, const int64_t *ids, size_t n, int priority, bool again, int64_t now_ms, struct queue_result *out, struct err *e);
+int queue_add(struct db *db, const int64_t *ids, size_t n, int priority, bool again, int64_t now_ms, struct queue_result *out,
+              struct err *e);
 
 struct queue_item {
     int64_t song_id;
@@ -32,20 +33,23 @@ struct queue_item {
 };
 void queue_item_deinit(struct queue_item *i);
 /* The next songs for a provider: those not asked by it, whose asked mask contains all bits of `after`, not before their time.
- * skip: song ids to leave out: those being worked on (in_flight alone tells nothing within a process: a store that failed may have left it). Returns the count (0..max) or ERR_. *next_at gets the earliest not_before that holds one back (0 none). */
-int queue_next(struct db *db, enum provider_id p, unsigned after, int64_t now_ms, const int64_t *skip, size_t n_skip, int max, struct queue_item *out, int64_t *next_at, struct err *e);
+ * skip: song ids to leave out: those being worked on (in_flight alone tells nothing within a process: a store that failed may
+ * have left it). Returns the count (0..max) or ERR_. *next_at gets the earliest not_before that holds one back (0 none). */
+int queue_next(struct db *db, enum provider_id p, unsigned after, int64_t now_ms, const int64_t *skip, size_t n_skip, int max,
+               struct queue_item *out, int64_t *next_at, struct err *e);
 
 /* Before the request: attempt + 1, in flight, and the provider's last start time, all in one write. */
 int queue_begin(struct db *db, int64_t song_id, enum provider_id p, int64_t now_ms, struct err *e);
 /* The request was refused or canceled: attempt - 1, not in flight, not before not_before_ms. */
 int queue_refund(struct db *db, int64_t song_id, enum provider_id p, int64_t not_before_ms, struct err *e);
-/* At start: rows left in flight by a dead process get their attempt back and interrupted + 1; those that reached QUEUE_MAX_INTERRUPTED give up. */
+/* At start: rows left in flight by a dead process get their attempt back and interrupted + 1; those that reached
+ * QUEUE_MAX_INTERRUPTED give up. */
 int queue_recover(struct db *db, int64_t now_ms, int64_t *recovered, struct err *e);
 /* Songs not found long ago are queued again (priority -10). *n counts them. */
 int queue_recheck(struct db *db, int64_t before_ms, int64_t now_ms, int64_t *n, struct err *e);
 
-/* A provider fell away (key refused, switched off): songs that all usable ones (mask, not 0) have answered for leave the queue, enriched
- * or as not_found / gave_up. At most QUEUE_SETTLE_MAX at a time: call again while *done is that many. */
+/* A provider fell away (key refused, switched off): songs that all usable ones (mask, not 0) have answered for leave the queue,
+ * enriched or as not_found / gave_up. At most QUEUE_SETTLE_MAX at a time: call again while *done is that many. */
 #define QUEUE_SETTLE_MAX 500
 int queue_settle(struct db *db, unsigned usable, int64_t now_ms, int64_t *done, struct err *e);
 
@@ -72,8 +76,9 @@ struct outcome_result {
     bool left_queue;
     struct song song;        /* the row as stored; song_deinit */
 };
-/* Values of locked fields and of manual songs are kept; their candidates and evidence are stored all the same. An empty answer never
- * deletes a value. Updates evidence, change log, counters of enrichment_state, queue, answers. The song row may be gone: ERR_NOT_FOUND. */
+/* Values of locked fields and of manual songs are kept; their candidates and evidence are stored all the same. An empty answer
+ * never deletes a value. Updates evidence, change log, counters of enrichment_state, queue, answers. The song row may be gone:
+ * ERR_NOT_FOUND. */
 int queue_outcome(struct db *db, const struct outcome *o, struct outcome_result *out, struct err *e);
 
 #endif

@@ -251,7 +251,8 @@ int song_row_index_from(struct db *db, int64_t first, struct err *e)
 
 int song_row_index_drop(struct db *db, int64_t id, struct err *e)
 {
-    struct stmt s = stmt_of(db, "INSERT INTO songs_fts(songs_fts, rowid, words) SELECT 'delete', id, words FROM songs WHERE id = ?", e);
+    struct stmt s =
+        stmt_of(db, "INSERT INTO songs_fts(songs_fts, rowid, words) SELECT 'delete', id, words FROM songs WHERE id = ?", e);
 
     stmt_int(&s, id);
     return stmt_run(&s);

@@ -33,7 +33,8 @@ static int64_t give_stamps(struct stmt *s, void (*row)(const struct song_stamp *
     return last;
 }
 
-int songs_stamps(struct db *db, int64_t after, int limit, void (*row)(const struct song_stamp *s, void *arg), void *arg, int64_t *last, struct err *e)
+int songs_stamps(struct db *db, int64_t after, int limit, void (*row)(const struct song_stamp *s, void *arg), void *arg,
+                 int64_t *last, struct err *e)
 {
     struct stmt s = stmt_of(db, "SELECT id, file_path, size, mtime_ms, format, youtube_id, present FROM songs"
                                 " WHERE id > ? ORDER BY id LIMIT ?", e);
@@ -67,7 +68,8 @@ static void give_if_same(const struct song_stamp *s, void *arg)
     }
 }
 
-int songs_same_identity(struct db *db, const char *youtube_id, struct slice base, int64_t size, void (*row)(const struct song_stamp *s, void *arg), void *arg, struct err *e)
+int songs_same_identity(struct db *db, const char *youtube_id, struct slice base, int64_t size,
+                        void (*row)(const struct song_stamp *s, void *arg), void *arg, struct err *e)
 {
     struct identity want = {.base = base, .size = size, .left = 8, .row = row, .arg = arg};
     struct stmt s;

@@ -14,7 +14,7 @@ int songs_find_path(struct db *db, struct slice path, int64_t *id, struct err *e
 enum songs_sort { SORT_ID, SORT_ARTIST, SORT_TITLE, SORT_CONFIDENCE, SORT_UPDATED };
 enum songs_presence { PRESENCE_PRESENT, PRESENCE_ABSENT, PRESENCE_ALL };
 struct songs_filter {                 /* borrowed strings; zero/NULL means no condition, except as said */
-    const char *q;                    /* words, matched without case, accents and punctuation against artist, title and name (prefix of each word) */
+    const char *q; /* words, matched without case, accents and punctuation against artist, title and name (prefix of each word) */
     int status;                       /* song_status + 1; 0 any */
     double min_confidence;            /* inclusive; < 0 none */
     double max_confidence;            /* inclusive; < 0 none */
@@ -31,7 +31,8 @@ struct songs_filter {                 /* borrowed strings; zero/NULL means no co
 };
 /* Calls row for each song of the page (borrowed); *next gets new memory with the cursor of the next page or NULL.
  * ERR_INVALID for a cursor that is not ours. */
-int songs_page(struct db *db, const struct songs_filter *f, void (*row)(const struct song *s, void *arg), void *arg, char **next, struct err *e);
+int songs_page(struct db *db, const struct songs_filter *f, void (*row)(const struct song *s, void *arg), void *arg, char **next,
+               struct err *e);
 /* How many match (for previews). */
 int songs_count(struct db *db, const struct songs_filter *f, int64_t *n, struct err *e);
 
@@ -47,7 +48,8 @@ struct song_edit {                    /* borrowed; only fields whose bit is in `
 /* Applies the edit when if_version equals the row's version (ERR_STALE) or if_version is 0 (no check). Artist, title or verify
  * make it manual with confidence 1.00 and take it off the queue; other fields get locked. Writes change log and evidence.
  * *out (may be NULL) gets the new row. After a failure the caller rolls back, as dbq does. */
-int songs_edit(struct db *db, int64_t id, int64_t if_version, const struct song_edit *edit, int64_t now_ms, struct song *out, struct err *e);
+int songs_edit(struct db *db, int64_t id, int64_t if_version, const struct song_edit *edit, int64_t now_ms, struct song *out,
+               struct err *e);
 
 /* --- what a scan found ---------------------------------------------------------------- */
 struct found_file {                   /* borrowed */
@@ -61,7 +63,8 @@ struct found_file {                   /* borrowed */
 struct found_result { int64_t id; bool inserted, moved, returned; };
 /* Inserts, or moves (keeps all values), or brings back an absent song of the same path; queues what may be enriched.
  * providers_mask: providers that would be asked; 0 queues all the same. results: n entries, filled. One call is one op. */
-int songs_found(struct db *db, const struct found_file *files, size_t n, int64_t now_ms, struct found_result *results, struct err *e);
+int songs_found(struct db *db, const struct found_file *files, size_t n, int64_t now_ms, struct found_result *results,
+                struct err *e);
 /* Size, mtime or format of a known path changed: stored; values are kept. */
 int songs_touched(struct db *db, int64_t id, int64_t size, int64_t mtime_ms, const char *format, int64_t now_ms, struct err *e);
 /* Marks songs absent or present again; never deletes. *changed (may be NULL) counts rows that really changed. */
@@ -69,10 +72,21 @@ int songs_set_present(struct db *db, const int64_t *ids, size_t n, bool present,
 /* Deletes absent songs of the list (all absent ones when ids is NULL): the owner's "forget". */
 int songs_forget(struct db *db, const int64_t *ids, size_t n, int64_t *forgotten, struct err *e);
 
-/* The scan's view of the table, paged by id: calls row for rows with id > after, at most limit; *last gets the last id (or after). */
-struct song_stamp { int64_t id; struct slice path; int64_t size, mtime_ms; const char *format; const char *youtube_id; bool present; };
-int songs_stamps(struct db *db, int64_t after, int limit, void (*row)(const struct song_stamp *s, void *arg), void *arg, int64_t *last, struct err *e);
-/* Songs that could be the moved file: by YouTube id if there is one, else by base name and size. Calls row for each (at most 8). */
-int songs_same_identity(struct db *db, const char *youtube_id, struct slice base, int64_t size, void (*row)(const struct song_stamp *s, void *arg), void *arg, struct err *e);
+/* The scan's view of the table, paged by id: calls row for rows with id > after, at most limit; *last gets the last id (or
+ * after). */
+struct song_stamp {
+    int64_t id;
+    struct slice path;
+    int64_t size, mtime_ms;
+    const char *format;
+    const char *youtube_id;
+    bool present;
+};
+int songs_stamps(struct db *db, int64_t after, int limit, void (*row)(const struct song_stamp *s, void *arg), void *arg,
+                 int64_t *last, struct err *e);
+/* Songs that could be the moved file: by YouTube id if there is one, else by base name and size. Calls row for each (at most 8).
+ */
+int songs_same_identity(struct db *db, const char *youtube_id, struct slice base, int64_t size,
+                        void (*row)(const struct song_stamp *s, void *arg), void *arg, struct err *e);
 
 #endif

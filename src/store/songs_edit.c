@@ -35,7 +35,8 @@ static int put_evidence(struct db *db, const struct song *s, const struct song_e
         char year[16];
         struct song copy = *s;
         char **text = song_field_text(&copy, (enum song_field)f);
-        struct evidence_row row = {.field = song_field_name((enum song_field)f), .source = "person", .score = 1.0, .chosen = true};
+        struct evidence_row row = {
+            .field = song_field_name((enum song_field)f), .source = "person", .score = 1.0, .chosen = true};
         if (!(fields & 1u << f))
             continue;
         snprintf(year, sizeof year, "%d", s->year);
@@ -64,7 +65,8 @@ static int store_edit(struct db *db, const struct song *before, struct song *aft
     return rc;
 }
 
-int songs_edit(struct db *db, int64_t id, int64_t if_version, const struct song_edit *edit, int64_t now_ms, struct song *out, struct err *e)
+int songs_edit(struct db *db, int64_t id, int64_t if_version, const struct song_edit *edit, int64_t now_ms, struct song *out,
+               struct err *e)
 {
     struct song before, after;
     int rc = song_row_load(db, id, &before, e);

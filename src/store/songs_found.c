@@ -164,12 +164,15 @@ static int unpark(struct finder *f, int64_t id, int priority)
 /* 1 when it was the other way before. */
 static int set_present(struct finder *f, int64_t id, bool present)
 {
-    struct stmt s = present
-                        ? stmt_of(f->db, "UPDATE songs SET present = 1, missing_since = NULL, version = version + 1,"
-                                         " updated_at = ?1 WHERE id = ?2 AND present = 0", f->e)
-                        : stmt_of(f->db, "UPDATE songs SET present = 0, missing_since = ?1, version = version + 1, updated_at = ?1,"
-                                         " parked = (SELECT asked FROM enrichment_queue WHERE song_id = ?2)"
-                                         " WHERE id = ?2 AND present = 1", f->e);
+    struct stmt s = present ? stmt_of(f->db,
+                                      "UPDATE songs SET present = 1, missing_since = NULL, version = version + 1,"
+                                      " updated_at = ?1 WHERE id = ?2 AND present = 0",
+                                      f->e)
+                            : stmt_of(f->db,
+                                      "UPDATE songs SET present = 0, missing_since = ?1, version = version + 1, updated_at = ?1,"
+                                      " parked = (SELECT asked FROM enrichment_queue WHERE song_id = ?2)"
+                                      " WHERE id = ?2 AND present = 1",
+                                      f->e);
     int rc;
 
     stmt_text(&s, f->iso);
@@ -185,8 +188,10 @@ static int set_present(struct finder *f, int64_t id, bool present)
 
 static int touch(struct finder *f, int64_t id, int64_t size, int64_t mtime_ms, const char *format)
 {
-    struct stmt s = stmt_of(f->db, "UPDATE songs SET size = ?1, mtime_ms = ?2, format = ?3, version = version + 1, updated_at = ?4"
-                                   " WHERE id = ?5 AND (size <> ?1 OR mtime_ms <> ?2 OR format IS NOT ?3)", f->e);
+    struct stmt s = stmt_of(f->db,
+                            "UPDATE songs SET size = ?1, mtime_ms = ?2, format = ?3, version = version + 1, updated_at = ?4"
+                            " WHERE id = ?5 AND (size <> ?1 OR mtime_ms <> ?2 OR format IS NOT ?3)",
+                            f->e);
 
     stmt_int(&s, size);
     stmt_int(&s, mtime_ms);
@@ -282,7 +287,8 @@ static void finder_init(struct finder *f, struct db *db, int64_t now_ms, struct 
     song_keys_init(&f->keys);
 }
 
-int songs_found(struct db *db, const struct found_file *files, size_t n, int64_t now_ms, struct found_result *results, struct err *e)
+int songs_found(struct db *db, const struct found_file *files, size_t n, int64_t now_ms, struct found_result *results,
+                struct err *e)
 {
     struct finder f;
     int rc = 0;

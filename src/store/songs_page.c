@@ -452,7 +452,8 @@ static int give_page(struct query *q, void (*row)(const struct song *s, void *ar
     return stmt_end(&s);
 }
 
-int songs_page(struct db *db, const struct songs_filter *f, void (*row)(const struct song *s, void *arg), void *arg, char **next, struct err *e)
+int songs_page(struct db *db, const struct songs_filter *f, void (*row)(const struct song *s, void *arg), void *arg, char **next,
+               struct err *e)
 {
     struct cursor c = {0};
     struct query q;

@@ -97,10 +97,12 @@ int state_provider_get(struct db *db, enum provider_id p, struct provider_state 
 
 int state_provider_set(struct db *db, enum provider_id p, const struct provider_state *v, struct err *e)
 {
-    struct stmt s = stmt_of(db,
-                            "INSERT INTO provider_state(provider, last_start_ms, refused_until_ms, slow_until_ms, key_refused, key_mark)"
-                            " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(provider) DO UPDATE SET last_start_ms = ?2,"
-                            " refused_until_ms = ?3, slow_until_ms = ?4, key_refused = ?5, key_mark = ?6", e);
+    struct stmt s =
+        stmt_of(db,
+                "INSERT INTO provider_state(provider, last_start_ms, refused_until_ms, slow_until_ms, key_refused, key_mark)"
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(provider) DO UPDATE SET last_start_ms = ?2,"
+                " refused_until_ms = ?3, slow_until_ms = ?4, key_refused = ?5, key_mark = ?6",
+                e);
 
     stmt_text(&s, provider_name(p));
     stmt_int(&s, v->last_start_ms);

@@ -123,7 +123,8 @@ static void step_done(struct dbq_op *op, int rc)
 
 static void write_step(struct step *s, struct room *r, int n, int flags)
 {
-    s->op.run = run_step;
+    if (!s->op.run)
+        s->op.run = run_step;
     s->op.done = step_done;
     s->op.flags = flags;
     s->room = r;
@@ -250,8 +251,8 @@ static void slow_group_is_cut_and_keeps_its_order(void **state)
     memset(steps, 0, sizeof steps);
     room_open(r);
     for (int i = 0; i < 5; i++) {
-        write_step(&steps[i], r, i, 0);
         steps[i].op.run = i < 3 ? run_slow : run_step;
+        write_step(&steps[i], r, i, 0);
     }
     run_until(r, 5);
     for (int i = 0; i < 5; i++)
@@ -326,9 +327,8 @@ static void lost_transaction_fails_what_it_held_and_nothing_else(void **state)
     memset(steps, 0, sizeof steps);
     room_open(r);
     for (int i = 0; i < 5; i++) {
+        steps[i].op.run = i == 2 ? run_lose_transaction : NULL;
         write_step(&steps[i], r, i, 0);
-        if (i == 2)
-            steps[i].op.run = run_lose_transaction;
     }
     run_until(r, 5);
     assert_int_equal(steps[0].rc, 0);   /* its own transaction: it came first */

@@ -61,7 +61,8 @@ static struct story candidates_of(struct db *db, int64_t id)
 }
 
 /* An accepted answer of artist and title, at a time of its own; returns queue_outcome's song in *out. */
-static void answer(struct db *db, int64_t id, enum provider_id p, const char *artist, const char *title, int64_t now_ms, struct song *out)
+static void answer(struct db *db, int64_t id, enum provider_id p, const char *artist, const char *title, int64_t now_ms,
+                   struct song *out)
 {
     struct candidates list = {0};
     struct candidate *c = candidates_add(&list, p);
@@ -95,7 +96,8 @@ static void evidence_tells_who_says_what_and_what_stands(void **state)
     answer(f->db, id, PROVIDER_LASTFM, "A", "B", NOW + 1, &s);
     song_deinit(&s);
     songs_edit(f->db, id, 0, &edit, NOW + 2, NULL, NULL);
-    assert_string_equal(evidence_of(f->db, id).text, "artist=a/name title=b/name *artist=A/lastfm title=B/lastfm *year=1990/lastfm *title=Bee/person ");
+    assert_string_equal(evidence_of(f->db, id).text,
+                        "artist=a/name title=b/name *artist=A/lastfm title=B/lastfm *year=1990/lastfm *title=Bee/person ");
 }
 
 static void accepted_suggestion_is_manual(void **state)
@@ -263,9 +265,13 @@ static void change_log_is_paged_newest_first_and_knows_the_scan(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(evidence_tells_who_says_what_and_what_stands), T(accepted_suggestion_is_manual), T(rejected_match_is_never_chosen_again),
-        T(undo_puts_back_edit_and_worker_and_redo_brings_them_again), T(undo_of_a_persons_edit_reopens_the_song),
-        T(batch_of_many_edits_is_one_undo), T(change_log_is_paged_newest_first_and_knows_the_scan),
+        T(evidence_tells_who_says_what_and_what_stands),
+        T(accepted_suggestion_is_manual),
+        T(rejected_match_is_never_chosen_again),
+        T(undo_puts_back_edit_and_worker_and_redo_brings_them_again),
+        T(undo_of_a_persons_edit_reopens_the_song),
+        T(batch_of_many_edits_is_one_undo),
+        T(change_log_is_paged_newest_first_and_knows_the_scan),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,7 +20,8 @@ static int64_t add_song_at(struct db *db, const char *path, int priority, int64_
 }
 
 /* The ids that come next, as "1 3 2". */
-static const char *next_ids(struct db *db, enum provider_id p, unsigned after, int64_t now_ms, int64_t skip, int max, int64_t *next_at)
+static const char *next_ids(struct db *db, enum provider_id p, unsigned after, int64_t now_ms, int64_t skip, int max,
+                            int64_t *next_at)
 {
     static char out[200];
     struct queue_item items[16];

@@ -7,6 +7,7 @@
 #include "store/evidence.h"
 #include "store/queue.h"
 #include "store/state.h"
+#include "store/stmt.h"
 
 /* --- the file ------------------------------------------------------------------------- */
 
@@ -100,7 +101,8 @@ static void foreign_newer_damaged_and_cut_files_are_refused_untouched(void **sta
     f->db = NULL;
     n = read_all(f->path, data, sizeof data);
 
-    write_all(f->path, "this is a text, not a database, and it is longer than a header is; so it goes on for a while yet......", 102);
+    write_all(f->path, "this is a text, not a database, and it is longer than a header is; so it goes on for a while yet......",
+              102);
     assert_refused_untouched(f->path, "not a songbook database");
     write_all(f->path, "short", 5);
     assert_refused_untouched(f->path, "not a songbook database");
@@ -142,8 +144,8 @@ static void found_song_is_parsed_queued_and_explained(void **state)
     struct fixture *f = *state;
     struct guess g = {.artist = (char *)"Blur", .title = (char *)"Song 2", .variant = (char *)"live", .vendor = (char *)"Zoom",
                       .year = 1997, .confidence = 0.85, .rule = "phrase", .reason = "it says so"};
-    struct found_file file = {.path = slice_of("/m/Song 2---abcdefghijk.mp4"), .size = 5, .mtime_ms = 7, .format = "mp4", .guess = &g,
-                              .priority = 10};
+    struct found_file file = {
+        .path = slice_of("/m/Song 2---abcdefghijk.mp4"), .size = 5, .mtime_ms = 7, .format = "mp4", .guess = &g, .priority = 10};
     struct found_result r;
     struct song s;
     struct counts c;
@@ -579,7 +581,12 @@ static void worker_wish_starts_and_limits_are_kept(void **state)
 {
     struct fixture *f = *state;
     struct worker_state w;
-    struct provider_state p = {.last_start_ms = 5, .refused_until_ms = 6, .slow_until_ms = 7, .key_refused = true, .key_mark = "ab12"}, q;
+    struct provider_state p = {.last_start_ms = 5,
+                               .refused_until_ms = 6,
+                               .slow_until_ms = 7,
+                               .key_refused = true,
+                               .key_mark = "ab12"},
+                          q;
     int64_t n;
 
     assert_int_equal(state_worker_get(f->db, &w, NULL), 0);
@@ -647,6 +654,36 @@ static void rolled_back_operation_leaves_nothing(void **state)
     assert_counts_true(f->db);
 }
 
+static void full_disk_is_named_and_survived(void **state)
+{
+    struct fixture *f = *state;
+    struct err e = {0};
+    int64_t id;
+    int rc = 0;
+
+    assert_int_equal(db_exec(f->db, "PRAGMA max_page_count = 60", NULL), 0);   /* stands for a disk with no more room */
+    for (int i = 0; rc == 0 && i < 2000; i++) {
+        struct guess g = guess_of("A", "B", 0.6);
+        struct found_file file = {.format = "mp4", .guess = &g};
+        struct found_result r;
+        char path[64];
+        snprintf(path, sizeof path, "/m/a name that takes some room %d.mp4", i);
+        file.path = slice_of(path);
+        assert_int_equal(db_begin(f->db, false, NULL), 0);
+        rc = songs_found(f->db, &file, 1, NOW, &r, &e);
+        if (rc)
+            db_rollback(f->db);
+        else
+            assert_int_equal(db_commit(f->db, NULL), 0);
+    }
+    assert_int_equal(rc, ERR_FULL);
+    assert_non_null(strstr(e.text, "no space left"));
+    assert_counts_true(f->db);
+    assert_int_equal(db_exec(f->db, "PRAGMA max_page_count = 100000", NULL), 0);
+    id = add_song(f->db, "/m/after.mp4", "A", "B");
+    assert_true(id > 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -661,7 +698,7 @@ int main(void)
         T(search_forgives_case_accents_and_signs), T(search_follows_edits_moves_and_forgetting),
         T(edit_of_a_name_makes_it_manual), T(edit_of_another_field_locks_it), T(edit_that_changes_nothing_writes_no_version),
         T(worker_wish_starts_and_limits_are_kept), T(settings_are_set_replaced_and_removed),
-        T(rolled_back_operation_leaves_nothing),
+        T(rolled_back_operation_leaves_nothing), T(full_disk_is_named_and_survived),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
