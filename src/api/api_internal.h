@@ -55,8 +55,9 @@ bool fields_answer(struct field_errors *f, struct request *r);
 /* The text as a JSON object (new memory), NULL with e set when it is none. An empty text is an empty object when may_be_empty.
  * Pure. */
 cJSON *input_object(struct slice text, bool may_be_empty, struct err *e);
-/* The request's body likewise; on NULL the request was answered. */
+/* The request's body likewise; on NULL the request was answered. Query parameters beside it are refused. */
 cJSON *input_body(struct request *r, bool may_be_empty);
+cJSON *input_body_beside_query(struct request *r, bool may_be_empty); /* ... are the caller's affair */
 /* Whole decimal number of at most 2^53; false for anything else. */
 bool input_number(struct slice text, int64_t *out);
 /* The song id in the path; on false the request was answered 404. */
@@ -67,6 +68,7 @@ struct query_number {
     int64_t min, max, *out;
 };
 bool input_query(struct request *r, const struct query_number *numbers, size_t n);
+bool input_no_query(struct request *r);
 /* Path bytes from text as people and JSON write it: the path itself, or a file:// URI with percent-encoded bytes. */
 bool input_path(struct slice text, struct buf *out);
 /* Valid UTF-8 without control characters, not longer than max bytes. */

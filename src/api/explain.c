@@ -159,7 +159,7 @@ void handle_explain(struct request *r, void *app)
     struct api_op *o;
     int64_t id;
 
-    if (!input_song_id(r, &id))
+    if (!input_no_query(r) || !input_song_id(r, &id))
         return;
     o = api_op_new(app, r, sizeof *o, explain_run);
     if (!o)

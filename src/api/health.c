@@ -32,6 +32,8 @@ void handle_health(struct request *r, void *app)
 {
     struct api *a = app;
 
+    if (!input_no_query(r))
+        return;
     request_set_header(r, "Cache-Control", "no-cache");
     request_reply(r, 200, "application/json", slice_of(a->health));
 }

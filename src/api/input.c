@@ -191,6 +191,42 @@ static bool has_escaped_nul(struct slice t)
     return false;
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* cJSON takes numbers that JSON has not: 01, 1. and -.5 */
+static bool number_ok(struct slice t, size_t i)
+{
+    char before = i ? t.p[i - 1] : ' ', after = i + 1 < t.n ? t.p[i + 1] : ' ';
+
+    if (t.p[i] == '.' || t.p[i] == '-')
+        return is_digit(after);
+    if (t.p[i] != '0' || !is_digit(after))
+        return true;
+    return is_digit(before) || strchr(".eE+", before) || (before == '-' && i > 1 && (t.p[i - 2] | 0x20) == 'e');
+}
+
+/* ... and control characters everywhere. */
+static bool is_strict(struct slice t)
+{
+    bool quoted = false;
+
+    for (size_t i = 0; i < t.n; i++) {
+        char c = t.p[i];
+        if ((unsigned char)c < 0x20 && (quoted || !strchr("\t\n\r", c)))
+            return false;
+        if (!quoted && !number_ok(t, i))
+            return false;
+        if (quoted && c == '\\')
+            i++;
+        else if (c == '"')
+            quoted = !quoted;
+    }
+    return true;
+}
+
 cJSON *input_object(struct slice text, bool may_be_empty, struct err *e)
 {
     cJSON *root;
@@ -205,6 +241,10 @@ cJSON *input_object(struct slice text, bool may_be_empty, struct err *e)
         err_set(e, ERR_MALFORMED, "the JSON holds a NUL character");
         return NULL;
     }
+    if (!is_strict(text)) {
+        err_set(e, ERR_MALFORMED, "the JSON has a control character, or a number that is none");
+        return NULL;
+    }
     root = json_parse(text, e);
     if (root && !cJSON_IsObject(root)) {
         err_set(e, ERR_MALFORMED, "the body must be a JSON object");
@@ -214,7 +254,7 @@ cJSON *input_object(struct slice text, bool may_be_empty, struct err *e)
     return root;
 }
 
-cJSON *input_body(struct request *r, bool may_be_empty)
+cJSON *input_body_beside_query(struct request *r, bool may_be_empty)
 {
     struct err e = {0};
     cJSON *body = input_object(request_body(r), may_be_empty, &e);
@@ -222,6 +262,11 @@ cJSON *input_body(struct request *r, bool may_be_empty)
     if (!body)
         request_reply_error(r, ERR_MALFORMED, &e);
     return body;
+}
+
+cJSON *input_body(struct request *r, bool may_be_empty)
+{
+    return input_no_query(r) ? input_body_beside_query(r, may_be_empty) : NULL;
 }
 
 bool input_number(struct slice text, int64_t *out)
@@ -287,6 +332,11 @@ bool input_query(struct request *r, const struct query_number *numbers, size_t n
     }
     buf_deinit(&known);
     return !fields_answer(&f, r);
+}
+
+bool input_no_query(struct request *r)
+{
+    return input_query(r, NULL, 0);
 }
 
 bool input_path(struct slice text, struct buf *out)

@@ -7,6 +7,8 @@ void handle_providers(struct request *r, void *app)
     struct buf b;
     struct json_out o;
 
+    if (!input_no_query(r))
+        return;
     buf_init(&b, 0);
     json_out_init(&o, &b);
     json_open(&o, NULL, '{');

@@ -337,7 +337,7 @@ static void queue_release(struct api_op *o)
 void handle_queue(struct request *r, void *app)
 {
     struct slice body = request_body(r);
-    struct queue_op *q = api_op_new(app, r, sizeof *q, queue_run);
+    struct queue_op *q = input_no_query(r) ? api_op_new(app, r, sizeof *q, queue_run) : NULL;
 
     if (!q)
         return;

@@ -24,6 +24,8 @@ void handle_scan(struct request *r, void *app)
     struct buf b;
     struct json_out o;
 
+    if (!input_no_query(r))
+        return;
     buf_init(&b, 0);
     json_out_init(&o, &b);
     api_scan_json(app, &o, NULL);

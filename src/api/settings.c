@@ -29,7 +29,8 @@ static void reply_settings(struct request *r, struct api *a)
 
 void handle_settings(struct request *r, void *app)
 {
-    reply_settings(r, app);
+    if (input_no_query(r))
+        reply_settings(r, app);
 }
 
 /* --- reading a change --------------------------------------------------------------------- */

@@ -64,7 +64,13 @@ static void set_next_link(struct list_op *l)
 static bool list_answer(struct api_op *o, int rc)
 {
     struct list_op *l = container_of(o, struct list_op, o);
+    struct field_errors f;
 
+    if (rc == ERR_INVALID) { /* only the store can tell that a cursor is not one of this list */
+        fields_init(&f, "parameter");
+        fields_refuse(&f, "cursor", "%s", err_text(&o->op.err));
+        return fields_answer(&f, o->req);
+    }
     if (rc == 0 && l->next)
         set_next_link(l);
     return api_op_answer(o, rc);
@@ -158,7 +164,7 @@ void handle_song(struct request *r, void *app)
     struct get_op *g;
     int64_t id;
 
-    if (!input_song_id(r, &id))
+    if (!input_no_query(r) || !input_song_id(r, &id))
         return;
     g = api_op_new(app, r, sizeof *g, get_run);
     if (!g)

@@ -127,7 +127,7 @@ void handle_suggestions_ask(struct request *r, void *app)
     struct api *a = app;
     struct field_errors f;
     struct suggest_op *s;
-    cJSON *body = input_body(r, true);
+    cJSON *body = input_body_beside_query(r, true);
 
     if (!body)
         return;
