@@ -41,6 +41,7 @@ struct daemon {
     struct scan *scan;
     struct loop_stats *stats;
     struct api *api;
+    struct http_server_options server_options;   /* borrowed by the server */
     struct http_server *server;
     uv_signal_t on_term, on_int, on_hup;
     uv_timer_t once_timer, summary_timer, limit_timer;
@@ -571,12 +572,12 @@ static int start_api(struct daemon *d, struct err *e)
         .version = SONGBOOKD_VERSION,
         .token = d->token,
     };
-    struct http_server_options options = {.server_name = "songbookd/" SONGBOOKD_VERSION};
     int rc;
 
+    d->server_options.server_name = "songbookd/" SONGBOOKD_VERSION;
     d->api = api_new(&deps);
-    api_server_options(d->api, &options);
-    rc = http_server_new(&d->loop, &options, &d->server);
+    api_server_options(d->api, &d->server_options);
+    rc = http_server_new(&d->loop, &d->server_options, &d->server);
     return rc ? err_set(e, rc, "the server cannot be made") : listen_all(d, e);
 }
 

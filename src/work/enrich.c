@@ -235,11 +235,9 @@ void enrich_close(struct enrich *w, void (*closed)(void *arg), void *arg)
 
 void enrich_wake(struct enrich *w)
 {
-    for (int i = 0; i < PROVIDER_COUNT; i++) {
-        w->lanes[i].dry = false;
+    for (int i = 0; i < PROVIDER_COUNT; i++)
         if (w->lanes[i].p)
-            lane_fill(&w->lanes[i]);
-    }
+            lane_wake(&w->lanes[i]);
 }
 
 bool enrich_is_idle(const struct enrich *w)
@@ -273,8 +271,6 @@ void enrich_advanced(struct enrich *w, bool left_queue)
     if (left_queue)
         count_done(w);
     events_progress_changed(w->d.events);
-    if (!w->closing)
-        enrich_wake(w);
 }
 
 static void publish_song(struct enrich *w, const struct song *s, const char *source)

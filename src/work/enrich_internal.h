@@ -70,6 +70,7 @@ struct lane {
     struct list slots;                   /* armed jobs, first come first */
     int armed, in_flight, reading;
     bool peeking, dry;
+    bool look_again;                     /* woken while peeking: the answer may be older than what woke us */
     uint64_t resume_at;                  /* monotonic ms until which the lane takes no job; 0 none */
     uint64_t slow_until;                 /* monotonic ms; 1 request/s at most until then */
     bool offline;
@@ -138,6 +139,7 @@ void lane_configure(struct lane *l);
 bool lane_is_usable(const struct lane *l);            /* enabled, with a key where needed */
 bool lane_is_blocked(const struct lane *l);           /* usable, but resting for a while */
 void lane_fill(struct lane *l);                       /* takes songs off the queue as the budget allows */
+void lane_wake(struct lane *l);                       /* something changed: looks again although the queue was dry */
 void lane_drop_armed(struct lane *l);                 /* pause, stop, key refused: armed jobs are refunded */
 void lane_took_answer(struct lane *l, const struct provider_answer *a);
 void lane_slot_wanted(struct lane *l);

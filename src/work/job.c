@@ -119,16 +119,19 @@ static void job_end(struct job *j)
     enrich_job_ended(w);
 }
 
-static void job_end_and_fill(struct job *j, bool store_failed)
+/* Lanes look again only now: while the job lived its song was passed over. */
+static void job_end_and_wake(struct job *j, bool store_failed)
 {
     struct lane *l = j->lane;
+    struct enrich *w = l->w;
 
+    w->open++;       /* the worker must outlive its lanes' look */
+    job_end(j);
     if (store_failed)
         lane_store_failed(l);
-    l->w->open++;       /* the worker must outlive the fill */
-    job_end(j);
-    lane_fill(l);
-    enrich_release(l->w);
+    else if (!w->closing)
+        enrich_wake(w);
+    enrich_release(w);
 }
 
 static void end_test(struct job *j, int rc)
@@ -153,7 +156,7 @@ static void refund_done(struct dbq_op *op, int rc)
 
     if (rc && rc != ERR_NOT_FOUND)
         log_warn("enrich", "cannot give an attempt back: %s song=%lld", err_text(&op->err), (long long)j->item.song_id);
-    job_end_and_fill(j, rc && rc != ERR_NOT_FOUND);
+    job_end_and_wake(j, rc && rc != ERR_NOT_FOUND);
 }
 
 static void job_refund(struct job *j, uint64_t wait_ms)
@@ -189,7 +192,7 @@ static void store_done(struct dbq_op *op, int rc)
         enrich_advanced(w, j->result.left_queue);
         enrich_song_stored(w, &j->result, provider_name(j->lane->p->id));
     }
-    job_end_and_fill(j, rc && rc != ERR_NOT_FOUND);
+    job_end_and_wake(j, rc && rc != ERR_NOT_FOUND);
 }
 
 /* 5 s, 10 s, 20 s ... with a quarter of jitter either way, so that songs that failed together do not return together. */
@@ -421,7 +424,7 @@ static void begin_done(struct dbq_op *op, int rc)
     if (rc) {
         if (rc != ERR_NOT_FOUND)
             log_warn("enrich", "cannot begin: %s song=%lld", err_text(&op->err), (long long)j->item.song_id);
-        job_end_and_fill(j, rc != ERR_NOT_FOUND);
+        job_end_and_wake(j, rc != ERR_NOT_FOUND);
         return;
     }
     j->begun = true;

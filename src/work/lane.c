@@ -148,9 +148,8 @@ static void on_lane_timer(uv_timer_t *t)
 {
     struct lane *l = t->data;
 
-    l->dry = false;
     apply_interval(l);
-    lane_fill(l);
+    lane_wake(l);
     lane_slot_wanted(l);
 }
 
@@ -254,8 +253,8 @@ static void peek_done(struct dbq_op *op, int rc)
         for (int i = 0; i < l->n_items; i++)
             queue_item_deinit(&l->items[i]);
     } else if (rc == 0) {
-        if (l->n_items == 0)
-            l->dry = true;
+        /* what was committed while the peek was under way may not be in it */
+        l->dry = l->n_items == 0 && !l->look_again;
         if (l->next_at)
             look_again_in(l, l->next_at > clock_wall(w->d.clock) ? (uint64_t)(l->next_at - clock_wall(w->d.clock)) : 0);
         take_items(l);
@@ -264,7 +263,17 @@ static void peek_done(struct dbq_op *op, int rc)
         lane_store_failed(l);
     }
     l->n_items = 0;
+    l->look_again = false;
+    if (rc == 0)
+        lane_fill(l);
     enrich_job_ended(w);
+}
+
+void lane_wake(struct lane *l)
+{
+    l->dry = false;
+    l->look_again = l->peeking;
+    lane_fill(l);
 }
 
 void lane_fill(struct lane *l)
@@ -285,6 +294,7 @@ void lane_fill(struct lane *l)
             l->skip[l->n_skip++] = j->item.song_id;
     }
     l->peeking = true;
+    l->look_again = false;
     w->open++;
     l->peek = (struct dbq_op){.run = run_peek, .done = peek_done};
     dbq_read(w->d.q, &l->peek);

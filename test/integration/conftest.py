@@ -204,6 +204,15 @@ class Daemon:
                         "the queue to be empty", seconds)
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failing test shows the log of its daemon."""
+    report = (yield).get_result()
+    d = item.funcargs.get("daemon") if hasattr(item, "funcargs") else None
+    if report.failed and d is not None and d.log:
+        report.sections.append(("log of the daemon", d.log[-8000:]))
+
+
 @pytest.fixture
 def fake():
     providers = FakeProviders(Catalogue([

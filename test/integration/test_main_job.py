@@ -50,7 +50,7 @@ def test_pair_of_mp3_and_cdg_is_one_song(daemon, fake):
     fill(daemon)
     daemon.start()
     daemon.wait_done()
-    assert daemon.song("pair")["format"] == "cdg"
+    assert daemon.song("/pair.mp3")["format"] == "cdg"
 
 
 def test_songs_are_listed_without_any_network(make_daemon):
@@ -182,7 +182,7 @@ def test_a_new_file_is_listed_and_asked_first(daemon, fake):
 
 
 def test_names_that_are_hostile_are_listed_and_escaped(daemon, fake):
-    names = [b"new\nline - song.mp4", b'quote" <b>markup</b> - x.mp4', b"bad \xff\xfe utf8 - y.mp4", b"\xe2\x80\xae bidi - z.mp4",
+    names = [b"new\nline - song.mp4", b'quote" <b>markup<\\b> & - x.mp4', b"bad \xff\xfe utf8 - y.mp4", b"\xe2\x80\xae bidi - z.mp4",
              b"n" * 251 + b".mp4", b"tab\there - a.mp4", b"esc \x1b[31m - b.mp4"]
     for name in names:
         daemon.add_song(name)
