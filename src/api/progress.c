@@ -21,9 +21,22 @@ static void put_library(const struct counts *c, struct json_out *o)
     json_close(o, '}');
 }
 
+static void put_store(const struct dbq_stats *s, struct json_out *o)
+{
+    json_open(o, "store", '{');
+    json_put_int(o, "transactions", (int64_t)s->transactions);
+    json_put_int(o, "worst_transaction_ms", (int64_t)s->worst_transaction_ms);
+    json_put_int(o, "writes", (int64_t)s->writes);
+    json_put_int(o, "reads", (int64_t)s->reads);
+    json_put_int(o, "waiting_writes", (int64_t)s->waiting_writes);
+    json_put_int(o, "waiting_reads", (int64_t)s->waiting_reads);
+    json_close(o, '}');
+}
+
 void api_progress_members(struct api *a, struct json_out *o)
 {
     const struct counts *c = dbq_counts(a->d.q);
+    struct dbq_stats store = dbq_stats(a->d.q);
 
     enrich_progress_json(a->d.enrich, o);
     json_put_int(o, "queue_remaining", c->queued);
@@ -32,6 +45,7 @@ void api_progress_members(struct api *a, struct json_out *o)
     put_library(c, o);
     api_scan_json(a, o, "scan");
     loop_stats_json(a->d.loop_stats, o, "loop");
+    put_store(&store, o);
     json_put_str(o, "version", a->d.version);
 }
 

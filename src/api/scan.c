@@ -15,6 +15,7 @@ void api_scan_json(struct api *a, struct json_out *o, const char *key)
     json_put_int(o, "moved", (int64_t)s.moved);
     json_put_int(o, "young", (int64_t)s.young);
     json_put_str(o, "problem", s.problem[0] ? s.problem : NULL);
+    json_put_int(o, "duration_ms", (int64_t)s.duration_ms);
     api_put_time(o, "finished_at", s.finished_ms);
     json_close(o, '}');
 }

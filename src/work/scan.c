@@ -56,6 +56,7 @@ struct scan {
     bool unsettled;                   /* a full scan ended and settled was not told */
     bool young_lost;                  /* more young files than the list holds: the next full scan sees them again */
     struct scan_status status;
+    uint64_t begun_ms;                /* of the running or last full scan, monotonic */
 
     struct intake *in;
     struct probes probes;
@@ -252,6 +253,7 @@ static void begin_sweep(struct scan *s)
     if (s->watch)
         watch_begin(s->watch);
     s->status = (struct scan_status){.running = true, .finished_ms = s->status.finished_ms};
+    s->begun_ms = clock_mono(s->clock);
     s->sweep = sweep_new(&d);
     log_debug("scan", "full scan started folders=%d", s->folders.n);
     publish(s, "started");
@@ -301,6 +303,7 @@ static void end_sweep(struct scan *s)
     tell_unwatched(s);
     s->status.running = false;
     s->status.finished_ms = clock_wall(s->clock);
+    s->status.duration_ms = clock_mono(s->clock) - s->begun_ms;
     memcpy(s->status.problem, sweep_problem(s->sweep), sizeof s->status.problem);
     sweep_free(s->sweep);
     s->sweep = NULL;
@@ -311,9 +314,10 @@ static void end_sweep(struct scan *s)
     if (s->o.rescan_ms)
         due_in(s, DUE_PERIOD, s->o.rescan_ms);
     s->retry_now = waits_for_folder(s);
-    log_info("scan", "full scan finished files=%llu listed=%llu changed=%llu moved=%llu returned=%llu missing=%llu",
-             (unsigned long long)s->status.files, (unsigned long long)s->status.listed, (unsigned long long)s->status.changed,
-             (unsigned long long)s->status.moved, (unsigned long long)s->status.returned, (unsigned long long)s->status.missing);
+    log_info("scan", "full scan finished ms=%llu files=%llu listed=%llu changed=%llu moved=%llu returned=%llu missing=%llu",
+             (unsigned long long)s->status.duration_ms, (unsigned long long)s->status.files,
+             (unsigned long long)s->status.listed, (unsigned long long)s->status.changed, (unsigned long long)s->status.moved,
+             (unsigned long long)s->status.returned, (unsigned long long)s->status.missing);
     if (s->status.problem[0])
         publish(s, "problem");
     publish(s, "finished");
@@ -653,8 +657,10 @@ void scan_start(struct scan *s, bool accept_missing)
 void scan_status(const struct scan *s, struct scan_status *out)
 {
     *out = s->status;
-    if (s->sweep)
+    if (s->sweep) {
         out->files = sweep_files(s->sweep);
+        out->duration_ms = clock_mono(s->clock) - s->begun_ms;
+    }
     out->young = s->probes.n_young + s->young_lost;
     out->watched = s->watch ? watch_count(s->watch) : 0;
 }

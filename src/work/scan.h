@@ -32,6 +32,7 @@ struct scan_status {
     uint64_t watched;                /* directories with an inotify watch */
     char problem[200];               /* "" or what kept presence unchanged, for a person */
     int64_t finished_ms;             /* wall time of the last end; 0 never */
+    uint64_t duration_ms;            /* of the running one so far, or of the last one */
 };
 
 struct scan *scan_new(uv_loop_t *loop, const struct clock *clock, struct dbq *q, struct events *ev,
