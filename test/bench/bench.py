@@ -1,0 +1,290 @@
+#!/usr/bin/env python3
+"""The measurements of test/bench/run. Every figure is printed with what it is compared with, in the same run.
+
+Needs a release build in build/. Uses only 127.0.0.1 and temporary folders; each bench ends by itself.
+"""
+import asyncio
+import json
+import os
+import pathlib
+import re
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+os.environ.setdefault("SONGBOOKD_BUILD", str(ROOT / "build"))
+sys.path[:0] = [str(ROOT / "test"), str(ROOT / "test/integration")]
+from conftest import BUILD, Daemon, wait_for  # noqa: E402
+from fake.catalogue import Catalogue  # noqa: E402
+from fake.providers import FakeProviders  # noqa: E402
+
+TEMP = os.environ.get("SONGBOOKD_BENCH_DIR")    # where the libraries are made; default the system's
+FILES = int(os.environ.get("SONGBOOKD_BENCH_FILES", 100000))
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def fill(folder, count):
+    """Empty files with names of every shape, made in the same way in every run; aged so that they are complete."""
+    shapes = ["Band of %05d - Tune Number %05d (Karaoke Version)---%s.mp4", "Tune Number %05d - Singer %05d | Karaoke Version | KaraFun [%s].mp4",
+              "Song %05d in the style of Artist %05d karaoke---%s.mp4", "Group_%05d_-_Track_%05d_%s.webm"]
+    old = time.time() - 3600
+    for i in range(count):
+        ident = "%011d" % i
+        path = os.path.join(folder, shapes[i % len(shapes)] % (i // 7, i, ident))
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
+        os.utime(path, (old, old))
+
+
+class Place:
+    """A temporary home for a daemon, removed at the end."""
+
+    def __enter__(self):
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix="songbookd-bench-", dir=TEMP))
+        return self.path
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def memory_kb(pid):
+    return {k: int(v.split()[0]) for k, _, v in (l.partition(":") for l in open("/proc/%d/status" % pid)) if k in ("VmRSS", "VmHWM")}
+
+
+def make_tls(home):
+    cert, key = str(home / "cert.pem"), str(home / "key.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2", "-subj",
+                    "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"], check=True, capture_output=True)
+    return cert, key
+
+
+def worst_gap(times, below):
+    return sum(1 for a, b in zip(times, times[1:]) if b - a < below)
+
+
+# --- budget -----------------------------------------------------------------------------------
+def bench_budget():
+    """share of the request budget that is used, and the limits"""
+    for low, high in ((0.05, 0.25), (0.4, 1.2)):
+        fake = FakeProviders(Catalogue(any_share=1.0), limits=False, latency=(low, high)).start()
+        with Place() as home:
+            d = Daemon(home, fake)
+            for i in range(200):
+                d.add_song("Band %d - Tune %d (Karaoke).mp4" % (i, i))
+            d.start()
+            wait_for(lambda: fake.requests("lastfm") >= 150, "150 requests", 120)
+            times = list(fake.arrivals["lastfm"])
+            mb = list(fake.arrivals["musicbrainz"])
+            d.stop()
+            rate = (len(times) - 1) / (times[-1] - times[0])
+            say("budget: answers after %d+-%d ms: Last.fm %.2f requests/s = %.1f %% of 5/s (at least 97); most in any second %d (5); in flight %d"
+                % ((low + high) * 500, (high - low) * 500, rate, rate * 20, fake.worst_window("lastfm"), fake.peak["lastfm"]))
+            say("        MusicBrainz %.2f requests/s; two within a second: %d (0); in flight %d (1)"
+                % ((len(mb) - 1) / (mb[-1] - mb[0]) if len(mb) > 1 else 0, worst_gap(mb, 1.0), fake.peak["musicbrainz"]))
+        fake.stop()
+
+
+def bench_songs():
+    """1,000 songs that Last.fm knows, at the real limits"""
+    fake = FakeProviders(Catalogue(any_share=1.0), limits=True, latency=(0.05, 0.25)).start()
+    with Place() as home:
+        d = Daemon(home, fake)
+        for i in range(1000):
+            d.add_song("Band %d - Tune %d (Karaoke).mp4" % (i, i))
+        began = time.monotonic()
+        d.start()
+        wait_for(lambda: d.get("progress")["by_status"]["enriched"] >= 1000, "1,000 enriched songs", 400)
+        say("songs: 1,000 songs named by Last.fm in %.0f s (under 300); refused for the rate: %d (0); MusicBrainz goes on dating at its own pace"
+            % (time.monotonic() - began, len(fake.broken)))
+        d.stop()
+    fake.stop()
+
+
+# --- scan ---------------------------------------------------------------------------------------
+def scan_ms(d):
+    """Duration of the last scan as the daemon measured it."""
+    return wait_for(lambda: (s := d.get("scan"))["running"] is False and s["finished_at"] and s, "the scan to end", 120)["duration_ms"]
+
+
+def floor(*args):
+    out = subprocess.run([str(BUILD / "floor_scan"), *map(str, args)], capture_output=True, text=True, check=True).stdout
+    return float(out.split()[0]), out.strip()
+
+
+def bench_scan():
+    """first scan and unchanged rescan against a plain C loop"""
+    with Place() as home:
+        d = Daemon(home, args=["--set", "enrichment.autostart=no", "--set", "library.watch=no"])
+        fill(d.songs, FILES)
+        os.listdir(d.songs)
+        firsts, floors, agains, again_floors = [], [], [], []
+        for round_ in range(3):
+            for f in home.glob("songbook.db*"):
+                f.unlink()
+            d.start()
+            d.wait_listed(FILES)
+            firsts.append(scan_ms(d))
+            before = transactions(d)
+            d.post("scan")
+            time.sleep(0.05)
+            agains.append(scan_ms(d))
+            written = transactions(d) - before
+            d.stop()
+            for f in home.glob("floor.db*"):
+                f.unlink()
+            ms, text = floor("fill", d.songs, d.database, home / "floor.db")
+            floors.append(ms)
+            again_floors.append(floor("again", d.songs, d.database)[0])
+        say("scan: %d files, three rounds; floor: %s" % (FILES, text.split(": ", 1)[1]))
+        say("      first scan with parsing %s ms, floor %s ms: ratio %.2f of the medians (at most 1.8)"
+            % (rounded(firsts), rounded(floors), statistics.median(firsts) / statistics.median(floors)))
+        say("      unchanged rescan %s ms, floor %s ms: ratio %.2f (at most 1.3); transactions written: %d (0)"
+            % (rounded(agains), rounded(again_floors), statistics.median(agains) / statistics.median(again_floors), written))
+        size = sum(f.stat().st_size for f in home.glob("songbook.db*"))
+        say("      database %.0f MB, %.2f kB a song" % (size / 1e6, size / 1e3 / FILES))
+
+
+def transactions(d):
+    return d.get("progress")["store"]["transactions"]
+
+
+def rounded(values):
+    return "/".join("%.0f" % v for v in values)
+
+
+# --- latency ------------------------------------------------------------------------------------
+async def one_connection(address, paths, period, end, times):
+    host, port = address.rsplit(":", 1)
+    reader, writer = await asyncio.open_connection(host, int(port))
+    n, due = 0, time.perf_counter()
+    while time.perf_counter() < end:
+        path = paths[n % len(paths)]
+        n += 1
+        began = time.perf_counter()
+        writer.write(("GET %s HTTP/1.1\r\nHost: %s\r\n\r\n" % (path, address)).encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(re.search(rb"content-length: (\d+)", head, re.I).group(1))
+        await reader.readexactly(length)
+        assert b" 200 " in head.split(b"\r\n")[0], head
+        times[path].append(time.perf_counter() - began)
+        due += period
+        await asyncio.sleep(max(0, due - time.perf_counter()))
+    writer.close()
+
+
+async def load(address, paths, seconds, connections=50, rate=500):
+    times = {p: [] for p in paths}
+    end = time.perf_counter() + seconds
+    tasks = []
+    for i in range(connections):
+        tasks.append(asyncio.create_task(one_connection(address, paths[i % len(paths):] + paths[:i % len(paths)], connections / rate, end, times)))
+        await asyncio.sleep(1 / rate)
+    await asyncio.gather(*tasks)
+    return times
+
+
+def p99(values):
+    return sorted(values)[int(len(values) * 0.99)] * 1000
+
+
+def bench_latency():
+    """answers while a first scan and a full-rate enrichment over https run"""
+    with Place() as home:
+        cert, key = make_tls(home)
+        fake = FakeProviders(Catalogue(any_share=1.0), limits=False, latency=(0.05, 0.25), tls=(cert, key)).start()
+        d = Daemon(home, fake, args=["--set", "lastfm.ca_file=" + cert, "--set", "musicbrainz.ca_file=" + cert])
+        fill(d.songs, FILES)
+        d.start()
+        wait_for(lambda: d.get("progress")["total"] > 1000, "the scan to be under way", 60)
+        paths = ["/api/v1/health", "/api/v1/progress", "/api/v1/songs?limit=50"]
+        times = asyncio.run(load(d.address, paths, 8))
+        total = d.get("progress")["total"]
+        loop = d.get("progress")["loop"]
+        health = p99(times[paths[0]])
+        say("latency: %d requests over 8 s on 50 connections; %d of %d files listed at the end; Last.fm asked %d times"
+            % (sum(map(len, times.values())), total, FILES, fake.requests("lastfm")))
+        for path in paths:
+            say("        %-24s p50 %.2f ms, p99 %.2f ms, ratio to /health %.2f (at most 3)"
+                % (path, statistics.median(times[path]) * 1000, p99(times[path]), p99(times[path]) / health))
+        say("        worst loop turn: %s ms of CPU (at most 5)" % loop["worst_turn_cpu_ms"])
+        d.stop()
+        fake.stop()
+
+
+# --- memory and rest ------------------------------------------------------------------------------
+def bench_memory():
+    """resident memory"""
+    with Place() as home:
+        cert, key = make_tls(home)
+        fake = FakeProviders(Catalogue(any_share=1.0), limits=False, tls=(cert, key)).start()
+        for count, limit in ((10000, 20), (FILES, 30)):
+            sub = home / str(count)
+            sub.mkdir()
+            # the certificate stands in the system's folder form, so that the usual lazy look-up is what is measured
+            d = Daemon(sub, fake, args=["--set", "lastfm.ca_file=" + cert, "--set", "musicbrainz.ca_file=" + cert])
+            fill(d.songs, count)
+            d.start()
+            d.wait_listed(count)
+            wait_for(lambda: fake.requests("lastfm") > 3 and fake.requests("musicbrainz") > 1, "TLS requests")
+            if count > 10000:
+                asyncio.run(load(d.address, ["/api/v1/health", "/api/v1/progress", "/api/v1/songs?limit=50"], 5))
+            used = memory_kb(d.process.pid)
+            say("memory: %d songs after TLS requests%s: RSS %.1f MB (at most %d), peak %.1f MB"
+                % (count, ", 50 connections" if count > 10000 else "", used["VmRSS"] / 1024, limit, used["VmHWM"] / 1024))
+            d.stop()
+            fake.arrivals["lastfm"].clear()
+            fake.arrivals["musicbrainz"].clear()
+        fake.stop()
+
+
+def switches(pid):
+    return sum(int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", open(t / "status").read(), re.M).group(1))
+               for t in pathlib.Path("/proc/%d/task" % pid).iterdir())
+
+
+def bench_idle():
+    """wake-ups at rest"""
+    fake = FakeProviders(Catalogue(any_share=1.0), limits=False).start()
+    with Place() as home:
+        d = Daemon(home, fake, args=["--set", "lastfm.rate=200", "--set", "musicbrainz.rate=200"])
+        for i in range(20):
+            d.add_song("Band %d - Tune %d (Karaoke).mp4" % (i, i))
+        d.start()
+        d.wait_done()
+        pid = d.process.pid
+        # it comes to rest within a few seconds (tidying, the last connection's time-out)
+        wait_for(lambda: quiet(pid), "rest", 90)
+        before = switches(pid)
+        time.sleep(10)
+        say("idle: %d wake-ups in 10 s with the worker done and nobody connected (0)" % (switches(pid) - before))
+        d.stop()
+    fake.stop()
+
+
+def quiet(pid):
+    before = switches(pid)
+    time.sleep(2)
+    return switches(pid) == before
+
+
+BENCHES = {"budget": bench_budget, "scan": bench_scan, "latency": bench_latency, "memory": bench_memory, "idle": bench_idle, "songs": bench_songs}
+
+
+def main():
+    names = sys.argv[1:] or list(BENCHES)
+    for name in names:
+        if name not in BENCHES:
+            sys.exit("there is no bench '%s'; there are: %s" % (name, " ".join(BENCHES)))
+    for name in names:
+        BENCHES[name]()
+
+
+if __name__ == "__main__":
+    main()
