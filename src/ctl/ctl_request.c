@@ -90,9 +90,10 @@ static int refused(const struct ctl_http_answer *a, struct reply *r)
     else
         complain("the daemon answered with status %d", a->status);
     for (const cJSON *x = json_first(json_get(r->json, "errors")); x; x = json_next(json_get(r->json, "errors"), x)) {
-        const char *field = json_str(x, "field"), *text = json_str(x, "detail");
+        const char *place = json_str(x, "pointer"), *text = json_str(x, "detail");
+        place = place ? place : json_str(x, "parameter");
         if (text)
-            complain("%s%s%s", field ? field : "", field ? ": " : "", text);
+            complain("%s%s%s", place && *place ? place : "", place && *place ? ": " : "", text);
     }
     return a->status == 503 ? EXIT_TEMPORARY : EXIT_FAILED;
 }

@@ -138,12 +138,10 @@ int cmd_health(struct ctl *ctl, int argc, char **argv)
 static void print_provider(const cJSON *p)
 {
     static const struct column columns[] = {{"PROVIDER", 14, false}, {"STATE", 14, false}, {"RATE", 5, true}, {"WHY", 41, false}};
-    const char *name = p->string ? p->string : json_str(p, "name"), *why = json_str(p, "detail");
-    char *rate = json_words(json_get(p, "rate"));
-    const char *cells[] = {name, json_str(p, "state"), rate, why ? why : json_str(p, "reason")};
+    const char *name = p->string ? p->string : json_str(p, "name"), *why = json_str(p, "sentence");
+    char *rate = json_words(json_get(p, "rate_per_second"));
+    const char *cells[] = {name, json_str(p, "state"), rate, why ? why : ""};
 
-    if (!cells[3])
-        cells[3] = "";
     if (!p->prev || !p->prev->next)
         print_head(columns, ARRAY_LEN(columns));
     print_row(columns, cells, ARRAY_LEN(cells));
