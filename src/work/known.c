@@ -145,13 +145,32 @@ size_t known_count(const struct known *k)
     return k->n;
 }
 
+uint64_t known_hash(const struct known *k, struct slice path)
+{
+    uint64_t hash = hash_bytes(path, k->seed);
+
+    if (k->n)
+        __builtin_prefetch(&k->slots[hash & (k->n_slots - 1)]);
+    return hash;
+}
+
+void known_fetch(const struct known *k, uint64_t hash)
+{
+    uint32_t slot = k->n ? k->slots[hash & (k->n_slots - 1)] : 0;
+
+    if (slot)
+        __builtin_prefetch(&k->rows[slot - 1], 1);
+}
+
 struct known_row *known_find(const struct known *k, struct slice path)
 {
-    uint64_t hash;
+    return known_find_hash(k, hash_bytes(path, k->seed));
+}
 
+struct known_row *known_find_hash(const struct known *k, uint64_t hash)
+{
     if (k->n == 0)
         return NULL;
-    hash = hash_bytes(path, k->seed);
     for (size_t at = hash & (k->n_slots - 1); k->slots[at]; at = (at + 1) & (k->n_slots - 1))
         if (k->rows[k->slots[at] - 1].hash == hash)
             return &k->rows[k->slots[at] - 1];

@@ -35,9 +35,13 @@ static const unsigned phase_edges[PHASE_COUNT] = {
     [PHASE_MARK] = 1u << PHASE_DONE,
 };
 
+enum task { TASK_NONE, TASK_AHEAD, TASK_WALK, TASK_TALLY };
+
 struct sweep {
     struct sweep_deps d;
     enum phase phase;
+    enum task task;                   /* of the lane: the phase may change while it works */
+    bool ahead;                       /* there may be names to read while the stamps load */
     struct known *known;
     struct walk *walk;
     struct walk_out out;
@@ -102,6 +106,7 @@ struct sweep *sweep_new(const struct sweep_deps *d)
     struct walk_options o = {.folders = d->folders, .watch_fd = -1, .watch_mask = WATCH_MASK};
 
     sw->d = *d;
+    sw->ahead = sw->more = true;
     sw->known = o.known = known_new(d->folders);
     if (d->watch)
         o.watch_fd = watch_fd(d->watch);
@@ -234,17 +239,32 @@ static void tally(struct sweep *sw)
     sw->n_missing = known_missing(sw->known, sw->take, &sw->missing);
 }
 
-bool sweep_wants_lane(const struct sweep *sw)
+bool sweep_wants_lane(struct sweep *sw)
 {
-    return sw->phase == PHASE_TALLY || (sw->phase == PHASE_WALK && intake_has_room(sw->d.in));
+    if (sw->phase == PHASE_LOAD && sw->ahead)
+        sw->task = TASK_AHEAD;
+    else if (sw->phase == PHASE_WALK && intake_has_room(sw->d.in))
+        sw->task = TASK_WALK;
+    else if (sw->phase == PHASE_TALLY)
+        sw->task = TASK_TALLY;
+    return sw->task != TASK_NONE;
 }
 
 void sweep_work(struct sweep *sw, int64_t now_ms)
 {
-    if (sw->phase == PHASE_TALLY)
-        tally(sw);
-    else
+    switch (sw->task) {
+    case TASK_AHEAD:
+        sw->ahead = walk_read_ahead(sw->walk, &sw->out);
+        break;
+    case TASK_WALK:
         sw->more = walk_run(sw->walk, now_ms, &sw->out);
+        break;
+    case TASK_TALLY:
+        tally(sw);
+        break;
+    case TASK_NONE:
+        break;
+    }
 }
 
 static void tell_folder(struct sweep *sw, int i)
@@ -288,14 +308,17 @@ static void tallied(struct sweep *sw)
 
 void sweep_worked(struct sweep *sw)
 {
-    if (sw->phase == PHASE_TALLY) {
+    enum task was = sw->task;
+
+    sw->task = TASK_NONE;
+    if (was == TASK_TALLY) {
         tallied(sw);
         return;
     }
     sw->files += sw->out.looked;
     sw->out.looked = 0;
     sw->d.found(sw->d.arg, &sw->out);
-    if (sw->more)
+    if (was == TASK_AHEAD || sw->more)
         return;
     intake_seal(sw->d.in);
     phase_move(sw, PHASE_DRAIN);
@@ -328,7 +351,7 @@ void sweep_step(struct sweep *sw)
 
 bool sweep_is_done(const struct sweep *sw)
 {
-    return sw->phase == PHASE_DONE;
+    return sw->phase == PHASE_DONE && sw->task == TASK_NONE;
 }
 
 bool sweep_is_quiet(const struct sweep *sw)

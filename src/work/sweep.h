@@ -29,7 +29,8 @@ struct sweep_deps {                  /* borrowed for its life */
 struct sweep *sweep_new(const struct sweep_deps *d);
 /* Moves on what needs no lane. */
 void sweep_step(struct sweep *sw);
-bool sweep_wants_lane(const struct sweep *sw);
+/* True when it has something for the pool; the caller then must go on to sweep_work. */
+bool sweep_wants_lane(struct sweep *sw);
 /* One bounded piece, on the pool; now_ms is wall time, taken on the loop. Then sweep_worked, back on the loop. */
 void sweep_work(struct sweep *sw, int64_t now_ms);
 void sweep_worked(struct sweep *sw);

@@ -21,6 +21,7 @@
 
 #define FAILURES_MAX 256               /* remembered one by one; above it nothing is taken for missing */
 #define PENDING_MAX 200000             /* directories waiting to be entered */
+#define LOOKS 32                       /* files looked at between two looks at the clock */
 #define ARENA_MAX (256u * 1024 * 1024) /* names of one directory */
 
 /* A set of 64-bit numbers with linear probing; 0 is stored as 1. */
@@ -56,6 +57,7 @@ struct walk {
     DIR *dir;
     struct pending here;
     bool reading;                      /* else its names are looked at */
+    bool ordered;                      /* they stand in the order in which they are looked at */
     size_t entries;
     struct buf names;                  /* kind byte, name, NUL; again and again */
     uint32_t *offsets;
@@ -347,6 +349,7 @@ static void enter_dir(struct walk *w, struct pending p, struct walk_out *out)
     }
     w->here = p;
     w->reading = true;
+    w->ordered = false;
     w->prefix = strlen(p.path);
     memcpy(w->path, p.path, w->prefix);
     w->path[w->prefix++] = '/';
@@ -449,9 +452,14 @@ static void end_reading(struct walk *w)
     w->reading = false;
     if (w->here.root >= 0)
         w->folders[w->here.root] = w->entries ? FOLDER_OK : FOLDER_EMPTY;
-    /* songs that are all new go in by name: the index of paths is filled in order, and people see ids in order */
+}
+
+/* Songs that are all new go in by name: the index of paths is filled in order, and people see ids in order. */
+static void order_names(struct walk *w)
+{
     if (w->n_names && (!w->o.known || known_count(w->o.known) == 0))
         qsort_r(w->offsets, w->n_names, sizeof *w->offsets, by_name, w->names.data);
+    w->ordered = true;
 }
 
 static void reading_failed(struct walk *w, const char *why)
@@ -509,10 +517,11 @@ static void add_file(struct walk *w, struct slice path, const struct stat *st, i
     f->young = f->mtime_ms > now_ms - FILE_YOUNG_MS;
 }
 
-static void look_at_song(struct walk *w, struct slice name, const struct stat *st, int64_t now_ms, struct walk_out *out)
+static void look_at_song(struct walk *w, struct slice name, uint64_t hash, const struct stat *st, int64_t now_ms,
+                         struct walk_out *out)
 {
     struct slice path = {w->path, w->prefix + name.n};
-    struct known_row *row = w->o.known ? known_find(w->o.known, path) : NULL;
+    struct known_row *row = w->o.known ? known_find_hash(w->o.known, hash) : NULL;
     struct song_file f;
     int format;
 
@@ -527,7 +536,7 @@ static void look_at_song(struct walk *w, struct slice name, const struct stat *s
     add_file(w, path, st, format, row, now_ms, out);
 }
 
-static void look_at(struct walk *w, const char *record, int64_t now_ms, struct walk_out *out)
+static void look_at(struct walk *w, const char *record, uint64_t hash, int64_t now_ms, struct walk_out *out)
 {
     struct slice name = slice_of(record + 1);
     struct stat st;
@@ -535,7 +544,7 @@ static void look_at(struct walk *w, const char *record, int64_t now_ms, struct w
     if (fstatat(dirfd(w->dir), name.p, &st, 0) != 0) {
         /* there, but the disk does not say what it is: not missing */
         if (state_of_errno(errno) == FOLDER_UNREADABLE && w->o.known && join(w, name.p, name.n)) {
-            struct known_row *row = known_find(w->o.known, (struct slice){w->path, w->prefix + name.n});
+            struct known_row *row = known_find_hash(w->o.known, hash);
             if (row)
                 row->seen = 1;
         }
@@ -544,7 +553,34 @@ static void look_at(struct walk *w, const char *record, int64_t now_ms, struct w
     if (S_ISDIR(st.st_mode))
         found_dir(w, name.p, record[0] & NAME_LINK);
     else if (S_ISREG(st.st_mode) && (record[0] & NAME_SONG) && join(w, name.p, name.n))
-        look_at_song(w, name, &st, now_ms, out);
+        look_at_song(w, name, hash, &st, now_ms, out);
+}
+
+/* The next few names, at most as many as may be reported. */
+static void look_at_some(struct walk *w, size_t most, int64_t now_ms, struct walk_out *out)
+{
+    const char *record[LOOKS];
+    uint64_t hash[LOOKS] = {0};
+    size_t n = 0;
+
+    if (!w->ordered)
+        order_names(w);
+    for (; n < LOOKS && n < most && w->next_name + n < w->n_names; n++) {
+        struct slice name;
+        record[n] = w->names.data + w->offsets[w->next_name + n];
+        name = slice_of(record[n] + 1);
+        if (w->o.known && w->prefix + name.n < sizeof w->path) {
+            memcpy(w->path + w->prefix, name.p, name.n);
+            hash[n] = known_hash(w->o.known, (struct slice){w->path, w->prefix + name.n});
+        }
+    }
+    for (size_t i = 0; i < n && w->o.known; i++)
+        known_fetch(w->o.known, hash[i]);
+    for (size_t i = 0; i < n; i++)
+        look_at(w, record[i], hash[i], now_ms, out);
+    w->next_name += n;
+    if (w->next_name == w->n_names)
+        leave_dir(w);
 }
 
 static uint64_t now_mono(void)
@@ -555,11 +591,12 @@ static uint64_t now_mono(void)
 bool walk_run(struct walk *w, int64_t now_ms, struct walk_out *out)
 {
     uint64_t until = now_mono() + WALK_MS;
+    size_t full = out->n_files + WALK_FILES;
     struct pending p;
 
     if (!w->started)
         claim_folders(w);
-    while (out->looked < WALK_FILES && now_mono() < until) {
+    while (out->n_files < full && now_mono() < until) {
         if (!w->dir) {
             if (!next_pending(w, &p))
                 return false;
@@ -567,13 +604,24 @@ bool walk_run(struct walk *w, int64_t now_ms, struct walk_out *out)
         } else if (w->reading) {
             read_names(w);
         } else {
-            for (int i = 0; i < 32 && w->next_name < w->n_names && out->looked < WALK_FILES; i++)
-                look_at(w, w->names.data + w->offsets[w->next_name++], now_ms, out);
-            if (w->next_name == w->n_names)
-                leave_dir(w);
+            look_at_some(w, full - out->n_files, now_ms, out);
         }
     }
     return true;
+}
+
+bool walk_read_ahead(struct walk *w, struct walk_out *out)
+{
+    uint64_t until = now_mono() + WALK_MS;
+    struct pending p;
+
+    if (!w->started)
+        claim_folders(w);
+    while (!w->dir && w->stack.n && next_pending(w, &p))
+        enter_dir(w, p, out);
+    while (w->dir && w->reading && now_mono() < until)
+        read_names(w);
+    return w->dir && w->reading;
 }
 
 /* --- what came out -------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /* Walking directories: the disk side of a scan, without loop and without SQLite.
  *
- * walk_run does one bounded piece of work (about 20 ms or 500 files) and is called again until it says it is done; it
+ * walk_run does one bounded piece of work (about 20 ms or 500 files to report) and is called again until it says it is done; it
  * blocks on the disk, so it belongs on a pool thread. Only one thread uses a walk at a time.
  * A directory is read whole before its files are looked at, because a companion (.cdg of an .mp3, .ass of an .mp4) may
  * come after its song. Real directories come first; linked ones after all of them, each place once,
@@ -13,7 +13,7 @@
 
 #include "work/known.h"
 
-#define WALK_FILES 500                /* looked at in one piece */
+#define WALK_FILES 500                /* reported by one piece */
 #define WALK_MS 20
 #define WALK_DEPTH_MAX 64
 #define FILE_YOUNG_MS 2000            /* a file is complete when it was left alone for so long */
@@ -61,6 +61,9 @@ struct walk *walk_new_at(const struct walk_options *o, const char *dir);
 void walk_free(struct walk *w);       /* NULL is fine */
 /* One piece; now_ms is wall time. False when nothing is left. */
 bool walk_run(struct walk *w, int64_t now_ms, struct walk_out *out);
+/* One piece of reading the first directory's names, which needs no table: o.known may still be filled on another thread.
+ * False when there is nothing more to read ahead. */
+bool walk_read_ahead(struct walk *w, struct walk_out *out);
 
 enum folder_state walk_folder(const struct walk *w, int folder);
 bool walk_met_links(const struct walk *w);

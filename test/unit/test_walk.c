@@ -88,8 +88,9 @@ static void walk_all(struct result *r, struct known *known, const char *const *p
         folders_init(&r->folders, paths);
     r->walk = walk_new(&o);
     do {
+        size_t before = r->out.n_files;
         more = walk_run(r->walk, now, &r->out);
-        assert_true(r->out.looked <= WALK_FILES);
+        assert_true(r->out.n_files <= before + WALK_FILES);
         r->looked += r->out.looked;
         r->out.looked = 0;
     } while (more);
@@ -464,6 +465,35 @@ static void only_differences_to_the_table_are_reported(void **state)
     done(&r);
 }
 
+static void names_are_read_while_the_table_is_filled(void **state)
+{
+    const char *paths[] = {root, NULL};
+    struct result r = {0};
+    struct walk_options o = {.folders = &r.folders, .watch_fd = -1};
+    struct song_stamp same;
+
+    (void)state;
+    folders_init(&r.folders, paths);
+    o.known = known_new(&r.folders);
+    put("same.mp4", "x");
+    put("new.mp4", "x");
+    r.walk = walk_new(&o);
+    while (walk_read_ahead(r.walk, &r.out)) {
+    }
+    assert_false(walk_read_ahead(r.walk, &r.out));
+    assert_int_equal(r.out.n_files, 0);
+    put("too late.mp4", "x");
+    same = stamp_of(10, "same.mp4", 1, "mp4", true);
+    known_add(o.known, &same);
+    while (walk_run(r.walk, NOW, &r.out)) {
+    }
+    assert_int_equal(r.out.looked, 2);
+    assert_int_equal(r.out.n_files, 1);
+    assert_non_null(found(&r, "new.mp4"));
+    known_free(o.known);
+    done(&r);
+}
+
 static void the_table_finds_each_of_many_rows(void **state)
 {
     const char *paths[] = {"/songs", "/songs/more", NULL};
@@ -625,6 +655,7 @@ int main(void)
         TEST(an_unreadable_directory_is_told),
         TEST(large_directories_come_in_pieces),
         TEST(only_differences_to_the_table_are_reported),
+        TEST(names_are_read_while_the_table_is_filled),
         TEST(the_table_finds_each_of_many_rows),
         TEST(a_probe_tells_what_a_path_is),
         TEST(a_companion_stands_for_its_song),
