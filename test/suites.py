@@ -68,20 +68,33 @@ def suite_tsan():
     return unit("build-tsan", {"TSAN_OPTIONS": "halt_on_error=1"}, ["dbq"])
 
 
+def fuzz(fuzzer):
+    """Runs one fuzzer on its seeds and what earlier runs found; its words go to a file and are shown when it fails."""
+    name = fuzzer.name.replace("fuzz_", "")
+    corpus, log = ROOT / "build-fuzz" / ("corpus-" + name), ROOT / "build-fuzz" / (fuzzer.name + ".log")
+    seeds, words = ROOT / "test/fuzz" / ("seeds_" + name), ROOT / "test/fuzz" / (name + ".dict")
+    corpus.mkdir(exist_ok=True)
+    with open(log, "wb") as out:
+        rc = call([fuzzer, "-max_total_time=%d" % FUZZ_SECONDS, "-max_len=70000", "-timeout=5", "-rss_limit_mb=2048", "-verbosity=0",
+                   "-print_final_stats=1", "-artifact_prefix=%s/" % (ROOT / "build-fuzz"), *(["-dict=%s" % words] if words.exists() else []),
+                   corpus, *([seeds] if seeds.is_dir() else [])], stdout=out, stderr=out).returncode
+    lines = log.read_text(errors="replace").splitlines()
+    shown = lines[-100:] if rc else [line for line in lines if "number_of_executed_units" in line]
+    print("\n".join(shown), flush=True)
+    return rc == 0
+
+
 def suite_fuzz():
     """each fuzzer for a short while, libFuzzer with ASan and UBSan"""
     if not build("build-fuzz", "clang", "-Dfuzz=true", "-Dtests=false", "-Db_sanitize=address,undefined", "-Db_lundef=false"):
         return 0, 1
+    sources = {p.stem for p in (ROOT / "test/fuzz").glob("fuzz_*.c")}
     fuzzers = sorted(p for p in (ROOT / "build-fuzz/test/fuzz").glob("fuzz_*") if p.is_file() and os.access(p, os.X_OK))
-    passed = failed = 0
-    for fuzzer in fuzzers:
-        corpus = ROOT / "build-fuzz" / ("corpus-" + fuzzer.name)
-        corpus.mkdir(exist_ok=True)
-        seeds = ROOT / "test/fuzz" / fuzzer.name.replace("fuzz_", "seeds_")
-        rc = call([fuzzer, "-max_total_time=%d" % FUZZ_SECONDS, "-max_len=70000", "-timeout=5", "-rss_limit_mb=2048", "-verbosity=0",
-                   "-print_final_stats=1", corpus, *([seeds] if seeds.is_dir() else [])]).returncode
-        passed, failed = passed + (rc == 0), failed + (rc != 0)
-    return (passed, failed) if fuzzers else (0, 1)
+    missing = sources - {p.name for p in fuzzers}
+    if missing:
+        print("not built, see test/fuzz/meson.build: " + " ".join(sorted(missing)))
+    passed = sum(fuzz(fuzzer) for fuzzer in fuzzers)
+    return passed, len(fuzzers) - passed + len(missing)
 
 
 def pytest(folder, env=None):

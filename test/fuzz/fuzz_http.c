@@ -6,7 +6,7 @@
  *   clang -g -O1 -std=gnu11 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -Isrc -I/usr/share/include/llhttp \
  *     test/fuzz/fuzz_http.c src/net/http_parse.c src/net/http_request.c src/base/{buf,mem,utf8,log,clock}.c \
  *     /usr/share/llhttp/{api,http,llhttp}.c -luv -lutf8proc -o fuzz_http
- *   ./fuzz_http -dict=test/fuzz/http.dict -max_len=40000 test/fuzz/http
+ *   ./fuzz_http -dict=test/fuzz/http.dict -max_len=40000 test/fuzz/seeds_http
  */
 #include <stdlib.h>
 #include <string.h>
