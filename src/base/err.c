@@ -33,6 +33,7 @@ static const struct {
     {ERR_USAGE, 400, "usage", "the command line is wrong"},
     {ERR_IN_USE, 409, "in_use", "another process holds it"},
     {ERR_NETWORK, 502, "network", "the connection failed"},
+    {ERR_LOST, 502, "connection_lost", "the connection broke"},
     {ERR_TIMEOUT, 504, "timeout", "no answer in time"},
     {ERR_DNS, 502, "dns", "the name could not be resolved"},
     {ERR_REFUSED, 503, "refused", "the provider refuses for now"},

@@ -29,7 +29,7 @@ enum {
     ERR_CONFIG = -15,        /* exit 78 */
     ERR_USAGE = -16,         /* exit 2 */
     ERR_IN_USE = -17,        /* port, socket or database held by another process (exit 1) */
-    ERR_NETWORK = -18,       /* connect, TLS, reset */
+    ERR_NETWORK = -18,       /* no connection: refused, unreachable, TLS */
     ERR_TIMEOUT = -19,
     ERR_DNS = -20,           /* name could not be resolved */
     ERR_REFUSED = -21,       /* the provider refuses for now: 429, 503, error 29 */
@@ -39,7 +39,8 @@ enum {
     ERR_FORBIDDEN = -25,     /* 403 */
     ERR_UNAUTHORIZED = -26,  /* 401: the token is missing or wrong */
     ERR_MEDIA_TYPE = -27,    /* 415: the body is not JSON */
-    ERR_LIMIT_ = -28         /* end of the list; not an error */
+    ERR_LOST = -28,          /* the connection was made and broke before the answer was whole */
+    ERR_LIMIT_ = -29         /* end of the list; not an error */
 };
 
 struct err {

@@ -34,10 +34,11 @@ bool answer_of_transport(const struct provider_reply *r, struct provider_answer 
         answer_set(out, ANSWER_OFFLINE, "the provider's name cannot be resolved");
         break;
     case ERR_NETWORK:
-        if (r->status)
-            answer_set(out, ANSWER_FAILED, "the connection broke within the answer");
-        else
-            answer_set(out, ANSWER_OFFLINE, "the provider cannot be reached");
+        answer_set(out, ANSWER_OFFLINE, "the provider cannot be reached");
+        break;
+    case ERR_LOST:
+        /* not offline: a song whose question breaks every connection must not be asked for ever */
+        answer_set(out, ANSWER_FAILED, "the connection broke before the answer was whole");
         break;
     case ERR_CANCELED: case ERR_CLOSED: case ERR_BUSY:
         answer_set(out, ANSWER_REFUSED, "the question was not asked to its end");

@@ -3,7 +3,7 @@ import pytest
 
 from conftest import wait_for
 
-REFUSALS = {"lastfm": ["429", "error29"], "musicbrainz": ["429", "503rate", "503busy", "503search"]}
+REFUSALS = {"lastfm": ["429"], "musicbrainz": ["429", "503rate", "503busy", "503search"]}
 FAILURES = ["500", "html", "truncated", "deep", "types", "huge", "reset", "redirect"]
 
 
@@ -29,14 +29,32 @@ def test_a_refusal_costs_no_attempt_and_the_song_is_found_later(make_daemon, fak
 
 @pytest.mark.parametrize("kind", FAILURES)
 @pytest.mark.parametrize("provider", ["lastfm", "musicbrainz"])
-def test_a_failure_counts_one_attempt_and_is_tried_again(make_daemon, fake, provider, kind):
-    fake.fail(provider, kind, count=1)
+def test_a_failure_counts_one_attempt_and_the_song_stays_queued(make_daemon, fake, provider, kind):
+    fake.fail(provider, kind, count=4 if kind == "redirect" else 1)   # three redirects are followed
     d = lonely(make_daemon, fake, provider)
     d.start()
     wait_for(lambda: d.get("progress")["providers"][provider]["failed"] == 1, "the failure")
-    assert d.song("Dancing")["metadata_status"] == "parsed"
-    wait_for(lambda: d.song("Dancing")["metadata_status"] == "enriched", "the second attempt")
-    assert d.song("Dancing")["enrichment_attempts"] == 2
+    song = d.song("Dancing")
+    assert (song["metadata_status"], song["enrichment_attempts"]) == ("parsed", 1)
+    assert d.get("progress")["queue_remaining"] == 1
+    d.post("songs/%d/requeue" % song["id"])          # a person need not wait for the retry
+    wait_for(lambda: d.song("Dancing")["metadata_status"] == "enriched", "the next attempt")
+
+
+def test_error_29_rests_for_minutes_slows_down_and_costs_no_attempt(make_daemon, fake):
+    fake.fail("lastfm", "error29", count=1)
+    d = lonely(make_daemon, fake, "lastfm")
+    d.start()
+    lane = wait_for(lambda: (p := d.get("progress")["providers"]["lastfm"])["refused"] and p, "the refusal")
+    assert lane["state"] == "refused" and lane["retry_in_seconds"] > 60
+    assert lane["rate_per_second"] <= 1.0
+    song = d.song("Dancing")
+    assert (song["metadata_status"], song["enrichment_attempts"]) == ("parsed", 0)
+    d.kill()
+    d.start()                                         # the rest is remembered
+    lane = wait_for(lambda: (p := d.get("progress"))["total"] and p["providers"]["lastfm"], "the library")
+    assert lane["state"] == "refused" and lane["retry_in_seconds"] > 50
+    assert fake.requests("lastfm") == 1
 
 
 def test_three_failures_give_up_and_keep_the_parsed_values(make_daemon, fake):

@@ -184,7 +184,7 @@ static const struct class_case classes[] = {
     /* no answer */
     {LF, ERR_DNS, 0, "", NULL, NULL, ANSWER_OFFLINE, false, 0},
     {MB, ERR_NETWORK, 0, "", NULL, NULL, ANSWER_OFFLINE, false, 0},
-    {MB, ERR_NETWORK, 200, "{\"rec", NULL, NULL, ANSWER_FAILED, false, 0},
+    {MB, ERR_LOST, 200, "{\"rec", NULL, NULL, ANSWER_FAILED, false, 0},
     {LF, ERR_TIMEOUT, 0, "", NULL, NULL, ANSWER_FAILED, false, 0},
     {MB, ERR_TOO_LARGE, 200, "", NULL, NULL, ANSWER_FAILED, false, 0},
     {MB, ERR_CANCELED, 0, "", NULL, NULL, ANSWER_REFUSED, false, 0},
