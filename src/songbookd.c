@@ -31,7 +31,7 @@ struct daemon {
     uv_loop_t loop;
     struct args args;
     struct config *config;
-    char *database, *keys_path, *token, *user_agent;
+    char *database, *keys_path, *token;
     const char **folders;
     struct dbq *q;
     struct events *events;
@@ -181,13 +181,6 @@ static int check_once_folders(struct daemon *d, struct err *e)
         if (stat(d->folders[i], &st) || !S_ISDIR(st.st_mode))
             return err_set(e, ERR_CONFIG, "there is no folder '%s'; --once does not wait for one", d->folders[i]);
     return 0;
-}
-
-static void make_user_agent(struct daemon *d)
-{
-    const char *contact = config_text(d->config, OPT_MUSICBRAINZ_CONTACT);
-
-    d->user_agent = mem_printf("songbookd/%s ( %s%s%s )", SONGBOOKD_VERSION, SONGBOOKD_HOME, contact[0] ? " ; " : "", contact);
 }
 
 /* --- the database --------------------------------------------------------------------------- */
@@ -514,7 +507,7 @@ static int start_work(struct daemon *d, struct err *e)
 {
     const char *events_file = config_text(d->config, OPT_EVENTS_FILE);
     struct enrich_deps deps = {&d->loop,  &clock_system, d->q,           d->http,        d->events,
-                               d->config, d->user_agent, on_worker_idle, d};
+                               d->config, on_worker_idle, d};
     struct scan_options scan = {
         .folders = d->folders,
         .watch = config_bool(d->config, OPT_LIBRARY_WATCH) && !d->args.once,
@@ -592,7 +585,6 @@ static int start(struct daemon *d, struct err *e)
         rc = open_database(d, e);
     if (rc)
         return rc;
-    make_user_agent(d);
     d->stats = loop_stats_new(&d->loop);
     d->events = events_new(&d->loop, &clock_system, d->start_count, write_progress, d);
     dbq_on_commit(d->q, on_committed, d);
@@ -645,7 +637,6 @@ static void release(struct daemon *d)
     free(d->database);
     free(d->keys_path);
     free(d->token);
-    free(d->user_agent);
     free(d->folders);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "build_config.h"
 #include "song/song_json.h"
 
 #define RECHECK_AFTER_MS (28LL * 24 * 3600 * 1000)   /* "not found" is believed for four weeks */
@@ -53,6 +54,7 @@ void enrich_release(struct enrich *w)
 
     if (--w->open || !w->closing)
         return;
+    free(w->user_agent);
     free(w);
     closed(arg);
 }
@@ -182,6 +184,15 @@ static void on_recheck(uv_timer_t *t)
     dbq_write(w->d.q, &r->op);
 }
 
+/* MusicBrainz asks for "Name/version ( contact )" and refuses who does not say who it is. */
+static void make_user_agent(struct enrich *w)
+{
+    const char *contact = config_text(w->d.config, OPT_MUSICBRAINZ_CONTACT);
+
+    free(w->user_agent);
+    w->user_agent = mem_printf("songbookd/%s ( %s%s%s )", SONGBOOKD_VERSION, SONGBOOKD_HOME, contact[0] ? " ; " : "", contact);
+}
+
 struct enrich *enrich_new(const struct enrich_deps *d, void (*ready)(void *arg, int rc), void *arg)
 {
     struct enrich *w = mem_zalloc(sizeof *w);
@@ -191,6 +202,7 @@ struct enrich *enrich_new(const struct enrich_deps *d, void (*ready)(void *arg, 
     w->open = 1;
     list_init(&w->jobs);
     list_init(&w->asks);
+    make_user_agent(w);
     w->last_advance = clock_mono(d->clock);
     for (int i = 0; i < PROVIDER_COUNT; i++)
         if (provider_get((enum provider_id)i))
@@ -355,6 +367,7 @@ void enrich_settle(struct enrich *w)
 
 void enrich_reconfigure(struct enrich *w)
 {
+    make_user_agent(w);
     for (int i = 0; i < PROVIDER_COUNT; i++) {
         struct lane *l = &w->lanes[i];
         if (!l->p)

@@ -28,7 +28,6 @@ struct enrich_deps {                 /* borrowed for its life */
     struct http_client *http;
     struct events *events;
     const struct config *config;
-    const char *user_agent;
     /* Called when a lane came to rest or moved on: --once looks whether it is done. */
     void (*idle)(void *arg);
     void *arg;

@@ -104,6 +104,7 @@ struct ask {
 
 struct enrich {
     struct enrich_deps d;
+    char *user_agent;
     struct worker_state wish;
     struct lane lanes[PROVIDER_COUNT];   /* p NULL where there is no such provider */
     struct list jobs;

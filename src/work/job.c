@@ -382,7 +382,7 @@ bool job_fetch(struct job *j)
     struct lane *l = j->lane;
     struct wanted w = job_wanted(j);
     struct provider_request request = {0};
-    struct fetch_options o = {.user_agent = l->w->d.user_agent, .ca_file = l->ca_file[0] ? l->ca_file : NULL};
+    struct fetch_options o = {.user_agent = l->w->user_agent, .ca_file = l->ca_file[0] ? l->ca_file : NULL};
     struct err e = {0};
     int rc;
 

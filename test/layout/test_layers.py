@@ -22,7 +22,7 @@ ONLY_IN = {
     "curl/curl.h": "net",
     "llhttp.h": "net",
     "ini.h": "config",
-    "utf8proc.h": ("base", "song"),
+    "utf8proc.h": ("base", "song", "ctl"),   # ctl: how wide a text is on a terminal
 }
 
 
@@ -65,9 +65,10 @@ def test_every_room_has_its_paragraph_in_the_architecture():
 
 def test_every_route_has_its_section_in_the_api_document():
     text = (ROOT / "docs/api.md").read_text()
-    routes = re.findall(r'\{HTTP_(\w+),\s*"([^"]+)"', "".join(p.read_text() for p in sorted((SRC / "api").glob("*.c"))))
+    rows = re.findall(r'\{HTTP_(\w+), (V1 )?"([^"]+)"', (SRC / "api/routes.c").read_text())
+    routes = ["### %s %s%s" % (method, "/api/v1" if base else "", path) for method, base, path in rows]
     assert len(routes) > 20
-    missing = ["%s %s" % r for r in routes if "%s %s" % r not in text]
+    missing = [r for r in routes if r not in text.split("\n")]
     assert missing == []
 
 
