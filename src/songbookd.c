@@ -249,6 +249,7 @@ static int open_database(struct daemon *d, struct err *e)
     d->database = path[0] ? mem_strdup(path) : default_database_path();
     slash = strrchr(d->database, '/');
     d->keys_path = mem_printf("%.*s/songbookd.keys", slash ? (int)(slash - d->database) : 1, slash ? d->database : ".");
+    log_info("main", "songbookd %s database='%s'", SONGBOOKD_VERSION, d->database);
     d->q = dbq_open(&d->loop, d->database, on_opened, d);
     rc = wait_for(d);
     if (rc == 0) {
@@ -616,7 +617,6 @@ static int abandon_start(struct daemon *d, const struct err *e)
 
 static int run(struct daemon *d)
 {
-    log_info("main", "songbookd %s database='%s'", SONGBOOKD_VERSION, d->database);
     d->last_activity = clock_mono(&clock_system);
     if (d->args.once)
         uv_timer_start(&d->once_timer, on_once_timer, 200, 200);
