@@ -16,7 +16,7 @@
 /* Chunk sizes and extensions come on top of the body; one-byte chunks cost six bytes each. */
 #define MAX_BODY_ON_WIRE (8 * (size_t)HTTP_MAX_BODY)
 
-enum scan_verdict { SCAN_MORE, SCAN_END, SCAN_BAD, SCAN_TOO_LARGE };
+enum scan_verdict { SCAN_MORE, SCAN_END, SCAN_BAD, SCAN_LONG_URL, SCAN_TOO_LARGE };
 
 struct http_parser {
     llhttp_t llhttp;                 /* initialised anew for each request, so that no state leaks into the next */
@@ -24,6 +24,7 @@ struct http_parser {
     bool in_head, complete;
     bool after_cr;                   /* scanner: the last byte was a CR */
     size_t line_len, lines;          /* scanner: bytes in this line, lines before it */
+    size_t spaces, url_len;          /* scanner: of the request line */
     size_t head_bytes, body_bytes;   /* as they came on the wire */
     int status;                      /* 0 or the status of the refusal */
     const char *detail;
@@ -276,6 +277,17 @@ static const llhttp_settings_t settings = {
 
 /* --- the scanner of the head ---------------------------------------------------------------------- */
 
+/* What is too long is refused before llhttp sees it: otherwise it would depend on how the network cut the bytes whether
+ * the length or an error further on is found first. */
+static enum scan_verdict scan_request_line(struct http_parser *p, unsigned char c)
+{
+    if (c == ' ')
+        p->spaces++;
+    else if (p->spaces == 1 && ++p->url_len > HTTP_MAX_URL)
+        return SCAN_LONG_URL;
+    return SCAN_MORE;
+}
+
 /* Looks at one byte of the head. */
 static enum scan_verdict scan_byte(struct http_parser *p, unsigned char c)
 {
@@ -286,8 +298,8 @@ static enum scan_verdict scan_byte(struct http_parser *p, unsigned char c)
         if (p->line_len == 0)
             return p->lines ? SCAN_END : SCAN_BAD;
         p->line_len = 0;
-        /* The request line is not a header. */
-        return ++p->lines > HTTP_MAX_HEADER_LINES + 1 ? SCAN_TOO_LARGE : SCAN_MORE;
+        p->lines++;
+        return SCAN_MORE;
     }
     if (c == '\r') {
         p->after_cr = true;
@@ -295,10 +307,12 @@ static enum scan_verdict scan_byte(struct http_parser *p, unsigned char c)
     }
     if ((c < ' ' && c != '\t') || c == 0x7f)
         return SCAN_BAD;
-    if (p->line_len == 0 && (c == ' ' || c == '\t'))
+    if (p->line_len++ > 0)
+        return p->lines == 0 ? scan_request_line(p, c) : SCAN_MORE;
+    if (c == ' ' || c == '\t')
         return SCAN_BAD;
-    p->line_len++;
-    return SCAN_MORE;
+    /* The request line is not a header. */
+    return p->lines > HTTP_MAX_HEADER_LINES ? SCAN_TOO_LARGE : SCAN_MORE;
 }
 
 /* How many bytes of data belong to the head and are clean goes to *clean. */
@@ -374,6 +388,8 @@ static enum http_parse_result feed_head(struct http_parser *p, struct slice data
         return r;
     if (v == SCAN_BAD)
         return refused(p, 400, "the request line or a header has a character that is not allowed there");
+    if (v == SCAN_LONG_URL)
+        return refused(p, 414, "the URL is longer than 2048 bytes");
     if (v == SCAN_TOO_LARGE)
         return refused(p, 431, "the headers are larger than 16 KiB or 64 lines");
     p->in_head = v != SCAN_END;
