@@ -10,7 +10,9 @@
 
 #include "base/mem.h"
 
-enum { ARG_CONFIG = 256, ARG_DATABASE, ARG_LISTEN, ARG_SOCKET, ARG_PIKARAOKE, ARG_SET, ARG_EVENTS, ARG_ONCE, ARG_WAIT, ARG_CHECK };
+enum {
+    ARG_CONFIG = 256, ARG_DATABASE, ARG_LISTEN, ARG_SOCKET, ARG_PIKARAOKE, ARG_SET, ARG_EVENTS, ARG_ONCE, ARG_WAIT, ARG_CHECK
+};
 
 static const struct option long_options[] = {
     {"config", required_argument, NULL, ARG_CONFIG},

@@ -79,7 +79,8 @@ struct song_file {
     char extension[8];       /* lower case, without dot; "" when none or too long */
     char youtube_id[12];     /* "" when none */
 };
-/* Splits the path; slices borrow from it. `---ID` wins over ` [ID]`; the id is exactly 11 of [A-Za-z0-9_-] at the end of the stem. */
+/* Splits the path; slices borrow from it. `---ID` wins over ` [ID]`; the id is exactly 11 of [A-Za-z0-9_-] at the end of
+ * the stem. */
 void song_file_split(struct slice path, struct song_file *out);
 /* The stem without the id at its end; the id is copied to `id` ("" when there is none). A bracket filled by a known word of
  * eleven letters ("[soundchoice]") is no id. */

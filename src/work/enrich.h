@@ -53,13 +53,16 @@ bool enrich_is_idle(const struct enrich *w);
 /* Monotonic ms of the last time a song advanced; for --wait. */
 uint64_t enrich_last_advance(const struct enrich *w);
 
-/* Members of /progress that the worker knows: running paused total_* started_at state rate_per_second eta_seconds offline providers{...}. */
+/* Members of /progress that the worker knows: running paused total_* started_at state rate_per_second eta_seconds offline
+ * providers{...}. */
 void enrich_progress_json(const struct enrich *w, struct json_out *o);
 /* The array for GET /providers. */
 void enrich_providers_json(const struct enrich *w, struct json_out *o);
-/* Asks the usable providers for one song now, outside the queue's order but within the limits (POST suggestions); done(arg, rc) when stored. */
+/* Asks the usable providers for one song now, outside the queue's order but within the limits (POST suggestions);
+ * done(arg, rc) when stored. */
 void enrich_ask(struct enrich *w, int64_t song_id, void (*done)(void *arg, int rc), void *arg);
 /* One test request to a provider with its present key (POST /settings/test): kind per answer_class_name, sentence in detail. */
-void enrich_test(struct enrich *w, int provider, void (*done)(void *arg, int rc, const char *kind, const char *detail), void *arg);
+void enrich_test(struct enrich *w, int provider, void (*done)(void *arg, int rc, const char *kind, const char *detail),
+                 void *arg);
 
 #endif

@@ -17,7 +17,8 @@ struct event_log;
 int event_log_new(uv_loop_t *loop, struct events *ev, const char *path, struct event_log **out, struct err *e);
 /* Opens the file anew (after a rotation by others; SIGHUP). */
 void event_log_reopen(struct event_log *l);
-/* Writes what waits, then closes; closed runs once, later. A reader of stdout that does not read delays it without end: the caller bounds it. */
+/* Writes what waits, then closes; closed runs once, later. A reader of stdout that does not read delays it without end: the
+ * caller bounds it. */
 void event_log_close(struct event_log *l, void (*closed)(void *arg), void *arg);
 
 #endif

@@ -18,12 +18,16 @@
 #define EVENTS_HELD_BYTES (1024 * 1024)
 #define EVENTS_HEARTBEAT_MS 15000
 
-enum event_kind { EVENT_HELLO, EVENT_SCAN, EVENT_SONG, EVENT_PROGRESS, EVENT_WORKER, EVENT_PROVIDER, EVENT_SETTINGS, EVENT_GAP, EVENT_HEARTBEAT, EVENT_SHUTDOWN };
+enum event_kind {
+    EVENT_HELLO, EVENT_SCAN, EVENT_SONG, EVENT_PROGRESS, EVENT_WORKER, EVENT_PROVIDER, EVENT_SETTINGS, EVENT_GAP, EVENT_HEARTBEAT,
+    EVENT_SHUTDOWN
+};
 const char *event_name(enum event_kind k);
 
 struct events;
 /* progress(arg, out): writes the members of a progress event when one is due. */
-struct events *events_new(uv_loop_t *loop, const struct clock *clock, int64_t start_count, void (*progress)(void *arg, struct json_out *o), void *arg);
+struct events *events_new(uv_loop_t *loop, const struct clock *clock, int64_t start_count,
+                          void (*progress)(void *arg, struct json_out *o), void *arg);
 void events_free(struct events *ev);    /* closes timers; listeners must be gone */
 
 /* Publishes {"seq","time","event", <members>}; members is JSON without braces ("\"a\":1") or "". */
@@ -32,11 +36,13 @@ void events_publish(struct events *ev, enum event_kind k, const char *members);
 void events_progress_changed(struct events *ev);
 uint64_t events_last_seq(const struct events *ev);
 
-/* A listener gets each event as one JSON text without newline (borrowed). It must not publish from inside, but may unlisten itself. */
+/* A listener gets each event as one JSON text without newline (borrowed). It must not publish from inside, but may unlisten
+ * itself. */
 struct events_listener;
-/* since: 0 for now on; otherwise replays what came after it, or a gap first. The first call is always hello. Calls come from inside
- * events_listen (during which it cannot unlisten) and from then on. Never NULL. */
-struct events_listener *events_listen(struct events *ev, uint64_t since, void (*on_event)(void *arg, enum event_kind k, uint64_t seq, struct slice json), void *arg);
+/* since: 0 for now on; otherwise replays what came after it, or a gap first. The first call is always hello. Calls come from
+ * inside events_listen (during which it cannot unlisten) and from then on. Never NULL. */
+struct events_listener *events_listen(struct events *ev, uint64_t since,
+                                      void (*on_event)(void *arg, enum event_kind k, uint64_t seq, struct slice json), void *arg);
 void events_unlisten(struct events_listener *l);
 int events_listeners(const struct events *ev);
 

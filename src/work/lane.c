@@ -183,8 +183,8 @@ static unsigned asked_before(const struct lane *l)
 static int run_peek(struct db *db, struct dbq_op *op)
 {
     struct lane *l = container_of(op, struct lane, peek);
-    int n = queue_next(db, l->p->id, l->after, clock_wall(l->w->d.clock), l->skip, l->n_skip, (int)ARRAY_LEN(l->items), l->items, &l->next_at,
-                       &op->err);
+    int n = queue_next(db, l->p->id, l->after, clock_wall(l->w->d.clock), l->skip, l->n_skip, (int)ARRAY_LEN(l->items), l->items,
+                       &l->next_at, &op->err);
 
     l->n_items = n > 0 ? n : 0;
     return n < 0 ? n : 0;

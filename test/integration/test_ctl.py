@@ -214,7 +214,7 @@ def test_no_daemon_is_69_by_socket_and_by_url(tmp_path):
 
 @pytest.mark.parametrize("args", [[], ["frobnicate"], ["status", "--frob"], ["show"], ["show", "x"], ["show", "1", "2"],
                                   ["--socket"],
-                                  ["--url", "https://localhost", "status"], ["parse", "--tsv", "--json"], 
+                                  ["--url", "https://localhost", "status"], ["parse", "--tsv", "--json"],
                                   ["edit", "1", "colour=red"],
                                   ["edit", "1", "year=soon"], ["export", "--format", "pdf"], ["songs", "--limit", "0"]])
 def test_wrong_usage_is_2_and_says_why(args):

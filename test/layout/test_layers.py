@@ -90,3 +90,50 @@ def test_no_promise_is_hidden_in_a_comment():
     words = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
     hits = [str(p.relative_to(ROOT)) for p in sources() if words.search(p.read_text())]
     assert hits == []
+
+
+def tracked(*patterns):
+    done = subprocess.run(["git", "ls-files", "-z", *patterns], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [ROOT / name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_lines_of_c_fit_130_columns():
+    bad = ["%s:%d" % (p.relative_to(ROOT), n) for p in tracked("src/*.c", "src/*.h", "test/unit/*.[ch]", "test/fuzz/*.c")
+           for n, line in enumerate(p.read_text().splitlines(), 1) if len(line) > 130]
+    assert bad == []
+
+
+def test_sources_hold_no_tabs_and_no_blanks_at_the_end_of_lines():
+    bad = ["%s:%d" % (p.relative_to(ROOT), n) for p in tracked("*.c", "*.h", "*.py", "*.build", "*.md")
+           for n, line in enumerate(p.read_text().split("\n"), 1) if line != line.rstrip() or "\t" in line]
+    assert bad == []
+
+
+def test_shell_scripts_can_be_read_by_the_shell():
+    scripts = [p for d in ("deps", "test", ".ci") for p in tracked(d) if p.read_bytes().startswith(b"#!/bin/sh")]
+    assert len(scripts) >= 3
+    for script in scripts:
+        done = subprocess.run(["sh", "-n", str(script)], capture_output=True, text=True)
+        assert done.returncode == 0 and not done.stderr, done.stderr
+        assert script.stat().st_mode & 0o111, "%s is not executable" % script
+
+
+def test_links_between_documents_lead_somewhere():
+    dead = []
+    for doc in tracked("*.md"):
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", doc.read_text()):
+            if "://" not in target and not target.startswith("/") and not (doc.parent / target).exists():
+                dead.append("%s: %s" % (doc.relative_to(ROOT), target))
+    assert dead == []
+
+
+def test_every_unit_test_and_fuzzer_is_built():
+    built = (ROOT / "test/unit/meson.build").read_text() + (ROOT / "test/fuzz/meson.build").read_text()
+    missing = [p.name for p in tracked("test/unit/test_*.c") if "'%s'" % p.name not in built]
+    missing += [p.name for p in tracked("test/fuzz/fuzz_*.c") if "'%s':" % p.stem[5:] not in built]
+    assert missing == []
+
+
+def test_every_source_file_is_built():
+    lists = "".join(p.read_text() for p in tracked("meson.build", "src/*meson.build"))
+    assert [str(p.relative_to(ROOT)) for p in tracked("src/*.c") if "'%s'" % p.name not in lists and "/%s'" % p.name not in lists] == []

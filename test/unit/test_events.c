@@ -69,7 +69,8 @@ static void number_starts_with_the_start_count_and_grows_by_one(void **state)
     assert_int_equal(s.kinds[0], EVENT_HELLO);
     assert_int_equal(s.kinds[1], EVENT_WORKER);
     assert_true(s.seqs[1] == 3 * UINT64_C(4294967296) + 1);
-    assert_string_equal(s.last, "{\"seq\":12884901889,\"time\":\"2023-11-14T22:13:20Z\",\"event\":\"worker\",\"state\":\"running\"}");
+    assert_string_equal(s.last, "{\"seq\":12884901889,\"time\":\"2023-11-14T22:13:20Z\",\"event\":\"worker\","
+                                "\"state\":\"running\"}");
     events_unlisten(l);
     end(&f);
 }
