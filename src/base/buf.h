@@ -36,7 +36,7 @@ struct buf {
 void buf_init(struct buf *b, size_t max);                    /* max 0 means no bound */
 void buf_deinit(struct buf *b);
 void buf_reset(struct buf *b);                               /* empties, keeps the memory */
-char *buf_detach(struct buf *b);                             /* returns new NUL-terminated memory (caller frees), b is then empty */
+char *buf_detach(struct buf *b);                             /* returns new NUL-terminated memory (caller frees); b is empty */
 const char *buf_cstr(struct buf *b);                         /* borrowed until the next append */
 
 bool buf_reserve(struct buf *b, size_t more);
