@@ -11,6 +11,7 @@ from fake.providers import FakeProviders
 
 ROUNDS = int(os.environ.get("SONGBOOKD_CRASH_ROUNDS", 12))
 SEED = int(os.environ.get("SONGBOOKD_CRASH_SEED", time.time_ns() % 100000))
+INTERRUPTED_MAX = 5           # a song that is in flight at so many crashes is given up: it may be their cause
 SONGS_AT_FIRST, SONGS_EACH_ROUND = 120, 15
 
 
@@ -113,7 +114,9 @@ def test_killed_at_random_moments_under_load(make_daemon):
         songs = d.songs_list()
         assert len(songs) == total
         assert {s["metadata_status"] for s in songs} <= {"enriched", "manual", "enrichment_failed"}
-        assert all(s["reason"] == "not_found" for s in songs if s["metadata_status"] == "enrichment_failed")
+        failed = [s["reason"] for s in songs if s["metadata_status"] == "enrichment_failed"]
+        assert set(failed) <= {"not_found", "gave_up"}
+        assert failed.count("gave_up") <= ROUNDS / INTERRUPTED_MAX * 4, failed      # at most four songs are in flight at a kill
         assert editor.acknowledged, "no edit was acknowledged: the test showed nothing"
         d.stop()
         check_database(d.database, editor)
