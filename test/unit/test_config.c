@@ -432,13 +432,16 @@ static void a_long_line_is_refused_and_the_longest_is_whole(void **state)
     struct config *c = config_new();
     char line[300] = "database.path = /", *text;
 
-    memset(line + strlen(line), 'x', 199 - strlen(line));
-    assert_int_equal(strlen(line), 199);
-    assert_int_equal(read_text(c, line), 0);
+    memset(line + strlen(line), 'x', 198 - strlen(line));
+    assert_int_equal(strlen(line), 198);
+    text = mem_printf("%s\nlastfm.rate = 2\n", line);
+    assert_int_equal(read_text(c, text), 0);
     assert_string_equal(config_text(c, OPT_DATABASE_PATH), line + strlen("database.path = "));
+    assert_true(config_number(c, OPT_LASTFM_RATE) == 2);
     config_free(c);
+    free(text);
     text = mem_printf("[lastfm]\nrate = 5\n# %sy\nenabled = yes\n", line);
-    assert_string_equal(refusal(text), "3: the line has more than 199 bytes\n");
+    assert_string_equal(refusal(text), "3: the line has more than 198 bytes\n");
     free(text);
 }
 
