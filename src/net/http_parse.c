@@ -13,6 +13,8 @@
 
 #include "base/mem.h"
 
+#define URL_MASK '|'                 /* what llhttp takes in a path and a query, and nowhere before them */
+
 /* Chunk sizes and extensions come on top of the body; one-byte chunks cost six bytes each. */
 #define MAX_BODY_ON_WIRE (8 * (size_t)HTTP_MAX_BODY)
 
@@ -25,6 +27,7 @@ struct http_parser {
     bool after_cr;                   /* scanner: the last byte was a CR */
     size_t line_len, lines;          /* scanner: bytes in this line, lines before it */
     size_t spaces, url_len;          /* scanner: of the request line */
+    const char *wire, *masked;       /* while a masked copy is fed: what came, and the copy */
     size_t head_bytes, body_bytes;   /* as they came on the wire */
     int status;                      /* 0 or the status of the refusal */
     const char *detail;
@@ -91,7 +94,7 @@ static int on_llhttp_url(llhttp_t *l, const char *at, size_t n)
 
     if (p->m->text.len + n > HTTP_MAX_URL)
         return refuse(p, 414, "the URL is longer than 2048 bytes");
-    return add_text(p, at, n);
+    return add_text(p, p->masked ? p->wire + (at - p->masked) : at, n);
 }
 
 static int on_llhttp_url_complete(llhttp_t *l)
@@ -378,11 +381,44 @@ static enum http_parse_result refused(struct http_parser *p, int status, const c
     return HTTP_PARSE_ERROR;
 }
 
+/* People type names with accents into a URL as they are, and curl sends them so. llhttp 8 takes such bytes, llhttp 9 refuses
+ * them. So it is shown a copy with URL_MASK in their place, and the URL is read from what came. Returns NULL when there
+ * is nothing to mask. */
+static char *mask_request_line(struct slice data)
+{
+    const char *end = memchr(data.p, '\r', data.n);
+    size_t n = end ? (size_t)(end - data.p) : data.n;
+    char *copy = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!((unsigned char)data.p[i] & 0x80))
+            continue;
+        if (!copy)
+            copy = memcpy(mem_alloc(data.n), data.p, data.n);
+        copy[i] = URL_MASK;
+    }
+    return copy;
+}
+
+static enum http_parse_result execute_head(struct http_parser *p, struct slice head, bool request_line, size_t *used)
+{
+    char *copy = request_line ? mask_request_line(head) : NULL;
+    enum http_parse_result r;
+
+    p->wire = head.p;
+    p->masked = copy;
+    r = execute(p, (struct slice){copy ? copy : head.p, head.n}, used);
+    p->wire = p->masked = NULL;
+    free(copy);
+    return r;
+}
+
 static enum http_parse_result feed_head(struct http_parser *p, struct slice data, size_t *used)
 {
+    bool request_line = p->lines == 0 && !p->after_cr;
     size_t clean;
     enum scan_verdict v = scan_head(p, data, &clean);
-    enum http_parse_result r = execute(p, (struct slice){data.p, clean}, used);
+    enum http_parse_result r = execute_head(p, (struct slice){data.p, clean}, request_line, used);
 
     if (r == HTTP_PARSE_ERROR)
         return r;
