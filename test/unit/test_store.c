@@ -671,10 +671,10 @@ static void full_disk_is_named_and_survived(void **state)
         file.path = slice_of(path);
         assert_int_equal(db_begin(f->db, false, NULL), 0);
         rc = songs_found(f->db, &file, 1, NOW, &r, &e);
+        if (rc == 0)
+            rc = db_commit(f->db, &e);   /* the search index may ask for its pages only here */
         if (rc)
             db_rollback(f->db);
-        else
-            assert_int_equal(db_commit(f->db, NULL), 0);
     }
     assert_int_equal(rc, ERR_FULL);
     assert_non_null(strstr(e.text, "no space left"));
