@@ -21,7 +21,8 @@
 #define SONGS_PER_TRANSACTION 5000
 
 /* Those of the service, so that only the way differs. */
-static const char pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-2000;"
+static const char pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
+                              "PRAGMA cache_size=-2000;"
                               "PRAGMA secure_delete=OFF; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=2000;"
                               "PRAGMA journal_size_limit=8388608;";
 static const char *const tables[] = {"songs", "evidence", "enrichment_queue"};
@@ -105,8 +106,10 @@ static void copy_kind(sqlite3 *from, sqlite3 *to, const char *condition)
     snprintf(sql, sizeof sql, "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%%' AND name NOT IN "
                               "(SELECT name FROM pragma_table_list WHERE type = 'shadow') AND %s ORDER BY rowid", condition);
     check(sqlite3_prepare_v2(from, sql, -1, &s, NULL), from, "schema");
-    while (sqlite3_step(s) == SQLITE_ROW)
-        check(sqlite3_exec(to, (const char *)sqlite3_column_text(s, 0), NULL, NULL, NULL), to, (const char *)sqlite3_column_text(s, 0));
+    while (sqlite3_step(s) == SQLITE_ROW) {
+        const char *create = (const char *)sqlite3_column_text(s, 0);
+        check(sqlite3_exec(to, create, NULL, NULL, NULL), to, create);
+    }
     sqlite3_finalize(s);
 }
 
@@ -180,19 +183,21 @@ static void fill(const char *folder, const char *from_path, const char *to_path)
     files = walk(folder);
     while (f.next[0] < f.r[0].count)
         fill_transaction(&f);
-    printf("%.1f ms: %d files, %d songs, %d evidence rows, %d queue rows\n", now_ms() - start, files, f.next[0], f.next[1], f.next[2]);
+    printf("%.1f ms: %d files, %d songs, %d evidence rows, %d queue rows\n", now_ms() - start, files, f.next[0],
+           f.next[1], f.next[2]);
 }
 
 static void again(const char *folder, const char *from_path)
 {
     sqlite3 *db;
     sqlite3_stmt *s;
+    static const char rows_sql[] = "SELECT id, file_path, size, mtime_ms, format, youtube_id, present FROM songs";
     sqlite3_int64 sum = 0;
     double start;
     int files, rows = 0;
 
     check(sqlite3_open_v2(from_path, &db, SQLITE_OPEN_READONLY, NULL), db, from_path);
-    check(sqlite3_prepare_v2(db, "SELECT id, file_path, size, mtime_ms, format, youtube_id, present FROM songs", -1, &s, NULL), db, "select");
+    check(sqlite3_prepare_v2(db, rows_sql, -1, &s, NULL), db, rows_sql);
     start = now_ms();
     files = walk(folder);
     while (sqlite3_step(s) == SQLITE_ROW) {

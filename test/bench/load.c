@@ -2,9 +2,10 @@
  *
  *   load HOST PORT CONNECTIONS RATE SECONDS PATH...
  *
- * Every connection asks the paths in turn, each at its own offset; RATE is of all together. A time runs from the write to the
- * last byte of the answer; when the connection's previous answer was not there at the time the request was due, from that
- * time, so that a server that stalls cannot hide it. Ends after SECONDS or at SIGTERM. Prints one line per path: path, count, p50, p99 and maximum in ms.
+ * Every connection asks the paths in turn, each at its own offset; RATE is of all together. A time runs from the write to
+ * the last byte of the answer; when the connection's previous answer was not there at the time the request was due, from that
+ * time, so that a server that stalls cannot hide it. Ends after SECONDS or at SIGTERM. Prints one line per path: path,
+ * count, p50, p99 and maximum in ms.
  * A small C program because a generator in a scripting language would need most of a core and measure itself.
  */
 #include <arpa/inet.h>
