@@ -86,9 +86,9 @@ def bench_budget():
             mb = list(fake.arrivals["musicbrainz"])
             d.stop()
             rate = (len(times) - 1) / (times[-1] - times[0])
-            say("budget: answers after %.0f+-%.0f ms: Last.fm %.2f requests/s = %.1f %% of 5/s (at least 97);"
-                " most in any second %d (5); in flight %d" % ((low + high) * 500, (high - low) * 500, rate, rate * 20, fake.worst_window("lastfm"),
-                                        fake.peak["lastfm"]))
+            say("budget: answers after %.0f+-%.0f ms: Last.fm %.2f requests/s = %.1f %% of 5/s (at least 97)"
+                % ((low + high) * 500, (high - low) * 500, rate, rate * 20))
+            say("        most in any second %d (5); in flight %d" % (fake.worst_window("lastfm"), fake.peak["lastfm"]))
             say("        MusicBrainz %.2f requests/s; two within a second: %d (0); in flight %d (1)"
                 % ((len(mb) - 1) / (mb[-1] - mb[0]) if len(mb) > 1 else 0, worst_gap(mb, 1.0), fake.peak["musicbrainz"]))
         fake.stop()
