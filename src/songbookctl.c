@@ -28,10 +28,8 @@ static const struct command commands[] = {
     {"changes", "[--limit N]", "What was changed, latest first", cmd_changes},
     {"providers", "", "State of the metadata services", cmd_providers},
     {"events", "[--follow] [--since SEQ]", "What happened, as JSON lines", cmd_events},
-    {"export", "[--format csv|json|html] [--output FILE]", "The whole songbook", cmd_export},
     {"settings", "[KEY[=VALUE]|--unset KEY|--test PROVIDER]", "Show or change settings", cmd_settings},
     {"forget", "[ID...] [--yes]", "Forget absent songs; without ID all of them", cmd_forget},
-    {"pair", "", "A one-time code for another device", cmd_pair},
     {"health", "", "Whether the daemon is well", cmd_health},
     {"parse", "[--tsv|--json] [--library] [FILE|-]", "Read names offline, one a line", cmd_parse},
 };

@@ -116,7 +116,6 @@ int cmd_scan(struct ctl *ctl, int argc, char **argv);
 int cmd_providers(struct ctl *ctl, int argc, char **argv);
 int cmd_health(struct ctl *ctl, int argc, char **argv);
 int cmd_events(struct ctl *ctl, int argc, char **argv);
-int cmd_pair(struct ctl *ctl, int argc, char **argv);
 int cmd_settings(struct ctl *ctl, int argc, char **argv);
 
 int cmd_show(struct ctl *ctl, int argc, char **argv);
@@ -130,7 +129,6 @@ int cmd_queue(struct ctl *ctl, int argc, char **argv);
 int cmd_changes(struct ctl *ctl, int argc, char **argv);
 int cmd_undo(struct ctl *ctl, int argc, char **argv);
 int cmd_forget(struct ctl *ctl, int argc, char **argv);
-int cmd_export(struct ctl *ctl, int argc, char **argv);
 
 int cmd_parse(struct ctl *ctl, int argc, char **argv);
 

@@ -1,4 +1,4 @@
-/* Commands about many songs: listing, queueing, the log of changes, exports. */
+/* Commands about many songs: listing, queueing, the log of changes. */
 #include "ctl/ctl.h"
 
 #include <errno.h>
@@ -290,37 +290,4 @@ int cmd_forget(struct ctl *ctl, int argc, char **argv)
     rc = rc != 0 ? EXIT_USAGE : ask_and_show(ctl, "POST", "/forget", buf_cstr(&body));
     buf_deinit(&body);
     return rc;
-}
-
-static bool export_piece(void *arg, struct slice piece)
-{
-    return fwrite(piece.p, 1, piece.n, arg) == piece.n;
-}
-
-int cmd_export(struct ctl *ctl, int argc, char **argv)
-{
-    const char *format = NULL, *output = NULL;
-    const struct arg_option own[] = {{"--format", NULL, &format}, {"--output", NULL, &output}, ARGS_END};
-    char path[64];
-    FILE *out = stdout;
-    bool written;
-    int rc = args_read(ctl, &argc, argv, own, 0, 0);
-
-    if (rc != GO_ON)
-        return rc;
-    format = format ? format : ctl->json ? "json" : "csv";
-    if (strcmp(format, "csv") != 0 && strcmp(format, "json") != 0 && strcmp(format, "html") != 0)
-        return args_refuse(ctl, "the format '%s' is none of csv, json, html", format);
-    if (output && !(out = fopen(output, "we"))) {
-        complain("'%s' cannot be written: %s", output, strerror(errno));
-        return EXIT_FAILED;
-    }
-    snprintf(path, sizeof(path), "/songbook?format=%s", format);
-    rc = ask_stream(ctl, path, false, export_piece, out);
-    written = fflush(out) == 0 && !ferror(out);
-    if (out != stdout && fclose(out) != 0)
-        written = false;
-    if (!written)
-        complain("'%s' could not be written", output ? output : "the output");
-    return written ? rc : EXIT_FAILED;
 }

@@ -121,13 +121,6 @@ int cmd_scan(struct ctl *ctl, int argc, char **argv)
     return ask_and_show(ctl, "POST", "/scan", accept ? "{\"accept_missing\":true}" : "{\"accept_missing\":false}");
 }
 
-int cmd_pair(struct ctl *ctl, int argc, char **argv)
-{
-    int rc = args_read(ctl, &argc, argv, NULL, 0, 0);
-
-    return rc != GO_ON ? rc : ask_and_show(ctl, "POST", "/pair", "{}");
-}
-
 int cmd_health(struct ctl *ctl, int argc, char **argv)
 {
     int rc = args_read(ctl, &argc, argv, NULL, 0, 0);

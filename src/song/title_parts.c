@@ -172,11 +172,21 @@ static const struct vendor *lone_vendor(const struct scan *s, const struct part 
     return v;
 }
 
+static bool holds_year(const struct scan *s, const struct part *p)
+{
+    for (int i = p->a; i < p->b; i++)
+        if (slice_year(scan_token(s, i)))
+            return true;
+    return false;
+}
+
 static void drop_noise_parts(struct scan *s, struct parts *ps)
 {
     for (int i = 0; i < ps->n;) {
         struct part *p = &ps->p[i];
         bool noise = all_noise(s, p->a, p->b) && has_strong(s, p->a, p->b);
+        if (noise && ps->n == 2 && holds_year(s, p))
+            noise = false;   /* one of two parts: a song called "1979" */
         if (noise && ps->n == 2 && is_title_karaoke(s, p, other_strong(s, p))) {
             i++;
             continue;

@@ -336,6 +336,14 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+static bool has_lower_case(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] >= 'a' && s.p[i] <= 'z')
+            return true;
+    return false;
+}
+
 /* letters, digits, at most one letter, then up to two groups of "-digits"; or a digit among the letters ("7uLpA-0013"). */
 bool slice_is_disc(struct slice s, bool strict)
 {
@@ -345,6 +353,9 @@ bool slice_is_disc(struct slice s, bool strict)
         i++;
     letters = i;
     if (letters < 1 || letters > 10)
+        return false;
+    /* behind a blank only capitals are a code: "SF 1234", not "The 1975" */
+    if (i < s.n && s.p[i] == ' ' && has_lower_case((struct slice){s.p, i}))
         return false;
     if (i < s.n && (s.p[i] == ' ' || s.p[i] == '-'))
         i++;

@@ -129,8 +129,8 @@ def test_a_refusal_prints_the_problem_and_fails(daemon):
     done = ctl(daemon, "edit", "7", "artist=A")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "songbookctl: the song changed meanwhile\n"
-    daemon.problem("POST", "/api/v1/pair", 404, "there is no '/api/v1/pair'")
-    assert ctl(daemon, "pair").returncode == 1
+    daemon.problem("POST", "/api/v1/undo", 404, "there is no '/api/v1/undo'")
+    assert ctl(daemon, "undo", "3").returncode == 1
 
 
 def test_busy_is_temporary(daemon):
@@ -158,14 +158,6 @@ def test_events_end_behind_what_was_held(daemon):
     assert seqs == [8, 9, 10]
     followed = ctl(daemon, "events", "--since", "8", "--follow").stdout.splitlines()
     assert [json.loads(line)["seq"] for line in followed] == [8, 9, 10, 11]
-
-
-def test_an_export_is_passed_through_in_pieces(daemon, tmp_path):
-    daemon.answers["GET", "/api/v1/songbook?format=csv"] = (200, {"content-type": "text/csv"}, ["a,b\n", "1,2\n" * 50000])
-    assert ctl(daemon, "export").stdout == "a,b\n" + "1,2\n" * 50000
-    assert ctl(daemon, "export", "--output", str(tmp_path / "x.csv")).stdout == ""
-    assert (tmp_path / "x.csv").read_text().startswith("a,b\n1,2\n")
-    assert ctl(daemon, "export", "--output", str(tmp_path / "no" / "x.csv")).returncode == 1
 
 
 def test_settings_are_typed_and_a_key_comes_from_stdin(daemon):
@@ -216,7 +208,7 @@ def test_no_daemon_is_69_by_socket_and_by_url(tmp_path):
                                   ["--socket"],
                                   ["--url", "https://localhost", "status"], ["parse", "--tsv", "--json"],
                                   ["edit", "1", "colour=red"],
-                                  ["edit", "1", "year=soon"], ["export", "--format", "pdf"], ["songs", "--limit", "0"]])
+                                  ["edit", "1", "year=soon"], ["songs", "--limit", "0"]])
 def test_wrong_usage_is_2_and_says_why(args):
     done = ctl(None, *args)
     assert (done.returncode, done.stdout) == (2, "") and done.stderr.startswith("songbookctl: ")

@@ -56,8 +56,8 @@ def commands():
 
 
 def test_help_lists_the_promised_commands_and_fits_a_terminal():
-    promised = """status start pause resume stop scan queue songs show explain edit accept reject suggest undo events export settings
-                  forget pair parse""".split()
+    promised = """status start pause resume stop scan queue songs show explain edit accept reject suggest undo events settings
+                  forget parse""".split()
     assert set(promised) <= set(commands())
     assert max(map(len, run("--help").out.splitlines())) <= 80
 
@@ -73,8 +73,7 @@ def test_every_command_has_its_help():
                                   ["show", "1", "2"], ["edit", "1"], ["edit", "1", "colour=red"], ["edit", "1", "year=long ago"], ["accept", "1"],
                                   ["queue", "1", "--all"], ["queue", "--priority", "3"], ["songs", "--limit", "0"], ["events", "--since", "x"],
                                   ["settings", "a", "--unset", "b"], ["parse", "a", "b"], ["parse", "--tsv", "--json"], ["--socket"],
-                                  ["--socket", "/a", "--url", "http://127.0.0.1:1", "status"], ["--url", "ftp://x", "status"],
-                                  ["export", "--format", "pdf"]])
+                                  ["--socket", "/a", "--url", "http://127.0.0.1:1", "status"], ["--url", "ftp://x", "status"]])
 def test_wrong_usage_is_2_with_a_way_to_the_help(args):
     result = run(*args)
     assert result.code == 2 and result.out == ""
@@ -83,7 +82,7 @@ def test_wrong_usage_is_2_with_a_way_to_the_help(args):
 
 def test_no_daemon_is_69(tmp_path):
     for args in (["--socket", tmp_path / "none"], ["--url", "http://127.0.0.1:9"]):
-        for command in (["status"], ["songs"], ["events"], ["edit", "1", "artist=A"], ["export"]):
+        for command in (["status"], ["songs"], ["events"], ["edit", "1", "artist=A"]):
             result = run(*args, *command)
             assert result.code == 69 and result.out == "" and str(args[1]) in result.err, (args, command, result.err)
 
@@ -247,14 +246,6 @@ def test_settings_are_shown_changed_and_tested(make_daemon, fake):
     assert ctl("API_KEYS.lastfm").out == "set\n"
     assert re.search(r"^ok: yes$", ctl("--test", "lastfm").out, re.M)
     assert fake.lastfm_key not in ctl("--json").out
-
-
-def test_what_this_daemon_has_not_is_told(daemon, ctl):
-    """The same client talks to daemons that have these and to those that do not."""
-    started(daemon)
-    for command in ("export", "pair"):
-        result = run("--socket", daemon.socket, command)
-        assert result.code in (0, 1) and (result.code == 0 or result.err.startswith("songbookctl: "))
 
 
 def test_everything_works_over_tcp_too(daemon, ctl):
