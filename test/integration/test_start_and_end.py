@@ -134,6 +134,16 @@ def test_a_stale_socket_is_replaced(daemon):
     assert not daemon.socket.exists()
 
 
+def test_the_folder_of_the_usual_socket_is_made(tmp_path):
+    usual = tmp_path / "run" / "songbookd"
+    with subprocess.Popen([str(BUILD / "songbookd"), "--config", os.devnull, "--database", tmp_path / "db", "--listen", "none",
+                           "--set", "musicbrainz.enabled=no", tmp_path], env=clean_environment({"RUNTIME_DIRECTORY": str(usual)}),
+                          stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL) as daemon:
+        wait_for((usual / "songbookd.sock").is_socket, "the socket")
+        daemon.terminate()
+        assert daemon.wait(20) == 0
+
+
 def test_a_library_folder_that_does_not_exist_yet_is_waited_for(make_daemon, tmp_path):
     later = tmp_path / "later"
     d = make_daemon(folders=[str(later)], args=["--set", "musicbrainz.enabled=no"])
