@@ -27,9 +27,10 @@ def call(command, env=None, **kw):
 def build(folder, compiler, *options, targets=()):
     """True when the folder holds an up-to-date build."""
     folder = ROOT / folder
-    if not (folder / "build.ninja").exists():
-        if call(["meson", "setup", folder, ROOT, "-Dwerror=true", *options], env={"CC": compiler}, stdout=subprocess.DEVNULL).returncode:
-            return False
+    known = (folder / "build.ninja").exists()     # maybe of an older version, with other options
+    setup = ["meson", "configure", folder] if known else ["meson", "setup", folder, ROOT]
+    if call([*setup, "-Dwerror=true", *options], env={"CC": compiler}, stdout=subprocess.DEVNULL).returncode:
+        return False
     return call(["ninja", "-C", folder, *targets], stdout=subprocess.DEVNULL).returncode == 0
 
 
