@@ -323,6 +323,7 @@ static void shutdown_last(void *arg)
     d->db_closed = true;
     if (d->api)
         api_free(d->api);
+    enrich_free(d->enrich);
     if (d->events)
         events_free(d->events);
     if (d->stats)

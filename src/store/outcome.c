@@ -176,7 +176,8 @@ static void advance_seat(struct effect *f)
         s->gave_up |= bit;
         s->failures = 0;
     }
-    f->leaves = s->exists && (o->remaining & ~bit) == 0;
+    /* by the row, not by what the worker read before the request: a person may have had it asked anew meanwhile */
+    f->leaves = s->exists && (o->remaining & ~s->asked) == 0;
 }
 
 static int store_seat(struct effect *f)
@@ -320,9 +321,8 @@ static int settled(struct db *db, unsigned usable, int64_t *ids, bool *gave_up, 
     return stmt_end(&s);
 }
 
-int queue_settle(struct db *db, unsigned usable, int64_t now_ms, int64_t *done, struct err *e)
+int queue_settle(struct db *db, unsigned usable, int64_t now_ms, int64_t ids[QUEUE_SETTLE_MAX], int64_t *done, struct err *e)
 {
-    int64_t ids[QUEUE_SETTLE_MAX];
     bool gave_up[QUEUE_SETTLE_MAX];
     size_t n;
     int rc = settled(db, usable, ids, gave_up, &n, e);

@@ -14,7 +14,6 @@
 #define FOUND_FRESH_MS (INT64_C(180) * 86400000)      /* an answer is believed for half a year */
 #define NOT_FOUND_FRESH_MS (INT64_C(28) * 86400000)   /* an empty one for four weeks */
 #define WAIT_MAX_MS (INT64_C(7) * 86400000)           /* a later not_before comes from a clock that was wrong */
-#define RECHECK_MAX 5000                              /* songs queued again at a time */
 
 int queue_drop(struct db *db, int64_t song_id, struct err *e)
 {
@@ -408,7 +407,7 @@ int queue_recheck(struct db *db, int64_t before_ms, int64_t now_ms, int64_t *n, 
     clock_iso(before_ms, before);
     stmt_text(&s, now);
     stmt_text(&s, before);
-    stmt_int(&s, RECHECK_MAX);
+    stmt_int(&s, QUEUE_RECHECK_MAX);
     rc = stmt_run(&s);
     if (rc == 0)
         *n = db_changed(db);

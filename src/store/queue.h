@@ -45,13 +45,14 @@ int queue_refund(struct db *db, int64_t song_id, enum provider_id p, int64_t not
 /* At start: rows left in flight by a dead process get their attempt back and interrupted + 1; those that reached
  * QUEUE_MAX_INTERRUPTED give up. */
 int queue_recover(struct db *db, int64_t now_ms, int64_t *recovered, struct err *e);
-/* Songs not found long ago are queued again (priority -10). *n counts them. */
+/* Songs not found before that time are queued again (priority -10), at most QUEUE_RECHECK_MAX of them. *n counts them. */
+#define QUEUE_RECHECK_MAX 5000
 int queue_recheck(struct db *db, int64_t before_ms, int64_t now_ms, int64_t *n, struct err *e);
 
 /* A provider fell away (key refused, switched off): songs that all usable ones (mask, not 0) have answered for leave the queue,
- * enriched or as not_found / gave_up. At most QUEUE_SETTLE_MAX at a time: call again while *done is that many. */
+ * enriched or as not_found / gave_up. At most QUEUE_SETTLE_MAX at a time: call again while *done is that many. ids gets them. */
 #define QUEUE_SETTLE_MAX 500
-int queue_settle(struct db *db, unsigned usable, int64_t now_ms, int64_t *done, struct err *e);
+int queue_settle(struct db *db, unsigned usable, int64_t now_ms, int64_t ids[QUEUE_SETTLE_MAX], int64_t *done, struct err *e);
 
 /* What a provider's answer comes to; stored as one write. */
 struct outcome {
@@ -65,7 +66,7 @@ struct outcome {
     const char *pair_key;                  /* fold_pair of what was asked; caches the answer unless FAILED or from_cache */
     bool from_cache;
     bool counted;                          /* queue_begin was called */
-    unsigned remaining;                    /* providers that are still to be asked for this song (usable now) */
+    unsigned remaining;                    /* all usable providers; those that answered are known */
     int max_attempts;
     int64_t not_before_ms;                 /* FAILED: when to try again */
     const char *detail;                    /* a sentence */

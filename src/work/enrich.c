@@ -23,11 +23,16 @@ const char *worker_mode_name(enum worker_mode m)
     return names[m];
 }
 
+static enum worker_mode mode_of(const struct worker_state *wish)
+{
+    if (!wish->running)
+        return WORKER_STOPPED;
+    return wish->paused ? WORKER_PAUSED : WORKER_RUNNING;
+}
+
 enum worker_mode enrich_mode(const struct enrich *w)
 {
-    if (!w->wish.running)
-        return WORKER_STOPPED;
-    return w->wish.paused ? WORKER_PAUSED : WORKER_RUNNING;
+    return mode_of(&w->wish);
 }
 
 bool enrich_is_running(const struct enrich *w)
@@ -52,11 +57,19 @@ void enrich_release(struct enrich *w)
     void (*closed)(void *) = w->closed;
     void *arg = w->closed_arg;
 
-    if (--w->open || !w->closing)
+    if (--w->open == 0 && w->closing)
+        closed(arg);
+}
+
+void enrich_free(struct enrich *w)
+{
+    if (!w)
         return;
+    for (int i = 0; i < PROVIDER_COUNT; i++)
+        if (w->lanes[i].p)
+            lane_free_texts(&w->lanes[i]);
     free(w->user_agent);
     free(w);
-    closed(arg);
 }
 
 void enrich_job_ended(struct enrich *w)
@@ -108,8 +121,10 @@ static void restore_lane(struct lane *l, const struct provider_state *kept)
     uint64_t now = clock_mono(l->w->d.clock), rest;
 
     l->kept = *kept;
-    l->slow_until = now + bounded_rest(kept->slow_until_ms, wall, 5 * 60 * 1000);
     lane_configure(l);
+    rest = bounded_rest(kept->slow_until_ms, wall, 5 * 60 * 1000);
+    if (rest)
+        lane_slow_down(l, rest);
     rate_limit_restore(l->limit, kept->last_start_ms);
     rest = bounded_rest(kept->refused_until_ms, wall, 3600 * 1000);
     if (rest) {
@@ -123,7 +138,7 @@ static void start_done(struct dbq_op *op, int rc)
     struct start_data *s = container_of(op, struct start_data, op);
     struct enrich *w = s->w;
 
-    if (rc == 0) {
+    if (rc == 0 && !w->closing) {
         w->wish = s->wish;
         for (int i = 0; i < PROVIDER_COUNT; i++)
             if (w->lanes[i].p)
@@ -132,7 +147,7 @@ static void start_done(struct dbq_op *op, int rc)
             log_info("enrich", "%lld songs were being asked for when the last run ended; they are asked again",
                      (long long)s->recovered);
         w->ready = true;
-    } else {
+    } else if (rc) {
         log_error("enrich", "cannot read the worker's state: %s", err_text(&op->err));
     }
     free(s);
@@ -147,15 +162,17 @@ static void start_done(struct dbq_op *op, int rc)
 struct recheck_data {
     struct dbq_op op;
     struct enrich *w;
-    int64_t n, now_ms;
+    int64_t n, before_ms, now_ms;
 };
 
 static int run_recheck(struct db *db, struct dbq_op *op)
 {
     struct recheck_data *r = container_of(op, struct recheck_data, op);
 
-    return queue_recheck(db, r->now_ms - RECHECK_AFTER_MS, r->now_ms, &r->n, &op->err);
+    return queue_recheck(db, r->before_ms, r->now_ms, &r->n, &op->err);
 }
+
+static void recheck(struct enrich *w, int64_t before_ms);
 
 static void recheck_done(struct dbq_op *op, int rc)
 {
@@ -165,23 +182,38 @@ static void recheck_done(struct dbq_op *op, int rc)
     if (rc)
         log_warn("enrich", "cannot queue old misses again: %s", err_text(&op->err));
     else if (r->n)
-        log_info("enrich", "%lld songs not found weeks ago are asked for again", (long long)r->n);
+        log_info("enrich", "%lld songs that were not found are asked for again", (long long)r->n);
+    if (rc == 0 && r->n == QUEUE_RECHECK_MAX && !w->closing)
+        recheck(w, r->before_ms);
     free(r);
-    if (!w->closing)
-        enrich_wake(w);
-    enrich_release(w);
+    enrich_wake(w);
+    enrich_job_ended(w);
+}
+
+static void recheck(struct enrich *w, int64_t before_ms)
+{
+    struct recheck_data *r = mem_zalloc(sizeof *r);
+
+    r->w = w;
+    r->now_ms = clock_wall(w->d.clock);
+    r->before_ms = before_ms;
+    r->op = (struct dbq_op){.run = run_recheck, .done = recheck_done};
+    w->open++;
+    dbq_write(w->d.q, &r->op);
 }
 
 static void on_recheck(uv_timer_t *t)
 {
     struct enrich *w = t->data;
-    struct recheck_data *r = mem_zalloc(sizeof *r);
 
-    r->w = w;
-    r->now_ms = clock_wall(w->d.clock);
-    r->op = (struct dbq_op){.run = run_recheck, .done = recheck_done};
-    w->open++;
-    dbq_write(w->d.q, &r->op);
+    recheck(w, clock_wall(w->d.clock) - RECHECK_AFTER_MS);
+}
+
+/* Songs that the others did not know are worth a question now. The others are not asked again: their answers are kept. */
+void enrich_regained(struct enrich *w)
+{
+    if (!w->closing)
+        recheck(w, clock_wall(w->d.clock) + 1000);   /* the store compares whole seconds */
 }
 
 /* MusicBrainz asks for "Name/version ( contact )" and refuses who does not say who it is. */
@@ -245,8 +277,24 @@ void enrich_close(struct enrich *w, void (*closed)(void *arg), void *arg)
 
 /* --- waking --------------------------------------------------------------------------------- */
 
+/* Songs in the queue that every usable provider has answered for: nobody would ever take them. An answer takes its song off
+ * the queue itself, but one may come back from absence like that, or could not be stored when a provider fell away. */
+static bool has_settled_songs(const struct enrich *w)
+{
+    unsigned usable = enrich_usable(w);
+
+    for (unsigned asked = 1; asked < 1u << PROVIDER_COUNT; asked++)
+        if ((asked & usable) == usable && dbq_counts(w->d.q)->queued_asked[asked] > 0)
+            return true;
+    return false;
+}
+
 void enrich_wake(struct enrich *w)
 {
+    if (w->closing)
+        return;
+    if (w->ready && !w->settling && has_settled_songs(w))
+        enrich_settle(w);
     for (int i = 0; i < PROVIDER_COUNT; i++)
         if (w->lanes[i].p)
             lane_wake(&w->lanes[i]);
@@ -298,17 +346,21 @@ static void publish_song(struct enrich *w, const struct song *s, const char *sou
     buf_deinit(&b);
 }
 
+static void finish_asks(struct enrich *w, int64_t song_id)
+{
+    list_each_safe(pos, tmp, &w->asks) {
+        struct ask *a = container_of(pos, struct ask, link);
+        if (a->song_id == song_id)
+            ask_finish(a, 0);
+    }
+}
+
 void enrich_song_stored(struct enrich *w, const struct outcome_result *r, const char *source)
 {
     if (r->changed)
         publish_song(w, &r->song, source);
-    if (!r->left_queue)
-        return;
-    list_each_safe(pos, tmp, &w->asks) {
-        struct ask *a = container_of(pos, struct ask, link);
-        if (a->song_id == r->song.id)
-            ask_finish(a, 0);
-    }
+    if (r->left_queue)
+        finish_asks(w, r->song.id);
 }
 
 /* --- songs whose last provider fell away ------------------------------------------------------- */
@@ -318,13 +370,14 @@ struct settle_data {
     struct enrich *w;
     unsigned usable;
     int64_t now_ms, n;
+    int64_t ids[QUEUE_SETTLE_MAX];
 };
 
 static int run_settle(struct db *db, struct dbq_op *op)
 {
     struct settle_data *s = container_of(op, struct settle_data, op);
 
-    return queue_settle(db, s->usable, s->now_ms, &s->n, &op->err);
+    return queue_settle(db, s->usable, s->now_ms, s->ids, &s->n, &op->err);
 }
 
 static void settle_done(struct dbq_op *op, int rc)
@@ -337,6 +390,8 @@ static void settle_done(struct dbq_op *op, int rc)
         log_warn("enrich", "cannot settle songs: %s", err_text(&op->err));
     else if (s->n) {
         log_info("enrich", "%lld songs are done: no provider is left to ask", (long long)s->n);
+        for (int64_t i = 0; i < s->n; i++)
+            finish_asks(w, s->ids[i]);
         events_progress_changed(w->d.events);
     }
     if (rc == 0 && s->n == QUEUE_SETTLE_MAX)
@@ -367,6 +422,10 @@ void enrich_settle(struct enrich *w)
 
 void enrich_reconfigure(struct enrich *w)
 {
+    unsigned usable = enrich_usable(w);
+
+    if (w->closing)
+        return;
     make_user_agent(w);
     for (int i = 0; i < PROVIDER_COUNT; i++) {
         struct lane *l = &w->lanes[i];
@@ -379,6 +438,8 @@ void enrich_reconfigure(struct enrich *w)
     }
     enrich_settle(w);
     enrich_wake(w);
+    if (enrich_usable(w) & ~usable)
+        enrich_regained(w);
 }
 
 /* --- commands ------------------------------------------------------------------------------------ */
@@ -386,7 +447,7 @@ void enrich_reconfigure(struct enrich *w)
 struct command {
     struct dbq_op op;
     struct enrich *w;
-    struct worker_state wish;
+    struct worker_state before, wish;
     bool reset_totals, changed;
     int refused;                /* an ERR_ that needs no store */
     worker_cb done;
@@ -402,26 +463,35 @@ static int run_command(struct db *db, struct dbq_op *op)
     return c->changed ? state_worker_set(db, &c->wish, c->reset_totals, &op->err) : 0;
 }
 
-static void publish_worker(struct enrich *w)
+static void publish_worker(struct enrich *w, enum worker_mode mode)
 {
     char members[64];
 
-    snprintf(members, sizeof members, "\"state\":\"%s\"", worker_mode_name(enrich_mode(w)));
+    snprintf(members, sizeof members, "\"state\":\"%s\"", worker_mode_name(mode));
     events_publish(w->d.events, EVENT_WORKER, members);
     events_progress_changed(w->d.events);
+}
+
+static bool same_wish(const struct worker_state *a, const struct worker_state *b)
+{
+    return a->running == b->running && a->paused == b->paused && a->started_at_ms == b->started_at_ms;
 }
 
 static void command_done(struct dbq_op *op, int rc)
 {
     struct command *c = container_of(op, struct command, op);
     struct enrich *w = c->w;
+    enum worker_mode mode;
 
+    if (rc && c->changed && same_wish(&w->wish, &c->wish))
+        w->wish = c->before;   /* what could not be stored does not hold; another try must not find it done */
+    mode = mode_of(rc ? &w->wish : &c->wish);
     if (rc == 0 && c->changed) {
-        log_info("enrich", "worker is %s", worker_mode_name(enrich_mode(w)));
-        publish_worker(w);
-        enrich_wake(w);
+        log_info("enrich", "worker is %s", worker_mode_name(mode));
+        publish_worker(w, mode);
     }
-    c->done(c->arg, rc, rc == 0 && c->changed, enrich_mode(w));
+    enrich_wake(w);
+    c->done(c->arg, rc, rc == 0 && c->changed, mode);
     free(c);
     enrich_job_ended(w);
 }
@@ -454,6 +524,7 @@ void enrich_command(struct enrich *w, enum worker_command cmd, worker_cb done, v
     struct command *c = mem_zalloc(sizeof *c);
 
     c->w = w;
+    c->before = c->wish = w->wish;
     c->done = done;
     c->arg = arg;
     c->op = (struct dbq_op){.run = run_command, .done = command_done, .flags = DBQ_URGENT};
@@ -614,7 +685,7 @@ static double rate_per_second(const struct enrich *w)
     uint64_t second = clock_mono(w->d.clock) / 1000, sum = 0;
 
     for (uint64_t s = 0; s < RATE_SECONDS; s++)
-        if (w->done_second + RATE_SECONDS > second + s && second >= s && second - s <= w->done_second)
+        if (second >= s && second - s <= w->done_second)   /* what lies behind it was cleared or is not yet written */
             sum += w->done_in[(second - s) % RATE_SECONDS];
     return (double)sum / RATE_SECONDS;
 }
@@ -637,7 +708,7 @@ static double eta_seconds(const struct enrich *w)
         for (unsigned mask = 0; mask < 1u << PROVIDER_COUNT; mask++)
             if (!(mask & 1u << i))
                 songs += c->queued_asked[mask];
-        s = ((double)songs * rate_limit_interval(w->lanes[i].limit) + (double)lane_rest_ms(&w->lanes[i])) / 1000;
+        s = ((double)songs * lane_interval(&w->lanes[i]) + (double)lane_rest_ms(&w->lanes[i])) / 1000;
         if (s > longest)
             longest = s;
     }

@@ -35,8 +35,11 @@ struct enrich_deps {                 /* borrowed for its life */
 
 /* Reads worker and provider state through the queue; ready runs once, later. */
 struct enrich *enrich_new(const struct enrich_deps *d, void (*ready)(void *arg, int rc), void *arg);
-/* Stops taking jobs, cancels requests (attempts refunded); closed runs once, later. */
+/* Stops taking jobs, cancels requests (attempts refunded); closed runs once, later. The memory stays until enrich_free: store
+ * operations of others that end meanwhile may still wake, reconfigure and read it. Nothing may be asked of it any more. */
 void enrich_close(struct enrich *w, void (*closed)(void *arg), void *arg);
+/* After closed has run. NULL is fine. */
+void enrich_free(struct enrich *w);
 
 /* The seed's commands; done(arg, rc, changed, mode) runs once, later, when the wish is stored.
  * start: ERR_UNAVAILABLE when no provider is usable. pause and resume change nothing unless running / paused. */

@@ -77,12 +77,15 @@ struct lane {
     int refusals, failures, offlines;    /* in a row */
     uv_timer_t timer;                    /* resume_at, or the earliest song held back */
     char detail[160];                    /* the last trouble, for a person */
+    const char *told;                    /* the state that was published last */
     uint64_t requests, found, not_found, refused, failed, cached;
     /* the peek under way */
     struct dbq_op peek;
     struct queue_item items[8];
     int64_t skip[64];
     size_t n_skip;
+    int64_t passed[32];                  /* songs that wait for another one's answer; forgotten when the lane is woken */
+    size_t n_passed;
     int n_items;
     unsigned after;
     int64_t next_at;
@@ -132,10 +135,12 @@ void enrich_release(struct enrich *w);
 unsigned enrich_usable(const struct enrich *w);       /* mask of providers that can be asked, now or after a pause */
 void enrich_settle(struct enrich *w);
 bool enrich_is_running(const struct enrich *w);
+void enrich_regained(struct enrich *w);               /* a provider can be asked that could not be before */
 
 /* lane.c */
 void lane_init(struct lane *l, struct enrich *w, const struct provider *p);
 void lane_close(struct lane *l);
+void lane_free_texts(struct lane *l);
 void lane_configure(struct lane *l);
 bool lane_is_usable(const struct lane *l);            /* enabled, with a key where needed */
 bool lane_is_blocked(const struct lane *l);           /* usable, but resting for a while */
@@ -149,6 +154,8 @@ void lane_publish(struct lane *l);
 void lane_json(const struct lane *l, struct json_out *o, const char *key);
 const char *lane_word(const struct lane *l);          /* "ok", "pacing", "refused", ... */
 uint64_t lane_rest_ms(const struct lane *l);          /* until it takes jobs again; 0 now */
+double lane_interval(const struct lane *l);           /* ms between two requests, at present */
+void lane_slow_down(struct lane *l, uint64_t ms);     /* one request a second at most, for so long */
 
 /* job.c */
 struct job *job_new(struct lane *l, struct queue_item *item);   /* takes the item */

@@ -206,7 +206,6 @@ static int64_t retry_at(const struct job *j)
 static void job_store(struct job *j, int kind)
 {
     struct lane *l = j->lane;
-    unsigned bit = 1u << l->p->id;
 
     job_move(j, JOB_STORE);
     j->outcome = (struct outcome){
@@ -220,7 +219,7 @@ static void job_store(struct job *j, int kind)
         .pair_key = j->pair_key,
         .from_cache = j->from_cache,
         .counted = j->begun,
-        .remaining = enrich_usable(l->w) & ~(j->item.asked | bit),
+        .remaining = enrich_usable(l->w),
         .max_attempts = (int)config_number(l->w->d.config, OPT_ENRICHMENT_MAX_ATTEMPTS),
         .not_before_ms = kind == OUTCOME_FAILED ? retry_at(j) : 0,
         .detail = j->answer.detail,
@@ -287,12 +286,28 @@ static void read_on_pool(uv_work_t *work)
     judge(j);
 }
 
+static bool may_ask(const struct job *j)
+{
+    return !j->closing && enrich_is_running(j->lane->w) && lane_is_usable(j->lane);
+}
+
 static void job_slot(struct job *j)
 {
     job_move(j, JOB_SLOT);
     list_add(&j->lane->slots, &j->slot_link);
     j->lane->armed++;
     lane_slot_wanted(j->lane);
+}
+
+/* Half an answer is none: whoever may not ask on gives the song back whole. */
+static void ask_further(struct job *j)
+{
+    if (may_ask(j)) {
+        j->stage++;
+        job_slot(j);
+    } else {
+        job_refund(j, 0);
+    }
 }
 
 static void after_read(uv_work_t *work, int status)
@@ -313,9 +328,8 @@ static void after_read(uv_work_t *work, int status)
     switch (kind) {
     case ANSWER_FOUND:
     case ANSWER_NOT_FOUND:
-        if (j->answer.ask_again && j->chosen < 0 && !j->closing && !j->from_cache && j->stage < 4) {
-            j->stage++;
-            job_slot(j);
+        if (j->answer.ask_again && j->chosen < 0 && !j->from_cache && j->stage < 4) {
+            ask_further(j);
             return;
         }
         job_store(j, j->candidates.count ? OUTCOME_FOUND : OUTCOME_NOT_FOUND);
@@ -398,7 +412,10 @@ bool job_fetch(struct job *j)
     provider_request_deinit(&request);
     if (rc) {
         log_warn("enrich", "cannot send a request: %s provider=%s", err_text(&e), provider_name(l->p->id));
-        job_refund(j, 5000);
+        if (j->item.song_id)
+            job_refund(j, 5000);
+        else
+            end_test(j, rc);
         return false;
     }
     job_move(j, JOB_FETCH);
@@ -429,10 +446,10 @@ static void begin_done(struct dbq_op *op, int rc)
     }
     j->begun = true;
     j->item.attempts++;
-    if (j->closing || !enrich_is_running(j->lane->w) || !lane_is_usable(j->lane))
-        job_refund(j, 0);
-    else
+    if (may_ask(j))
         job_slot(j);
+    else
+        job_refund(j, 0);
 }
 
 void job_start(struct job *j)

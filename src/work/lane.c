@@ -43,10 +43,15 @@ static void set_text(char **field, const char *value)
     *field = mem_strdup(value);
 }
 
-/* The key itself is never stored: its mark tells whether a refused key was replaced. */
-static void mark_key(const char *key, char out[20])
+/* What a provider may refuse for good: the key, the User-Agent with its contact, the place that is asked. The key itself is
+ * never stored: the mark tells whether anything of it was replaced since. */
+static void mark_key(const struct lane *l, char out[20])
 {
-    snprintf(out, 20, "%016llx", (unsigned long long)hash_bytes(slice_of(key), 0x5eed));
+    uint64_t h = hash_bytes(slice_of(l->key), 0x5eed);
+
+    h = hash_bytes(slice_of(l->url), h);
+    h = hash_bytes(slice_of(l->w->user_agent), h);
+    snprintf(out, 20, "%016llx", (unsigned long long)h);
 }
 
 /* Below the limit by the share the provider's own pace is (4.9 of 5): its servers count arrivals, not starts. */
@@ -55,13 +60,17 @@ static double interval_for(const struct provider *p, double rate)
     return 1000.0 / (rate * p->pace / p->default_rate);
 }
 
+double lane_interval(const struct lane *l)
+{
+    return l->slow_until > now_ms(l) && l->interval_ms < SLOW_INTERVAL_MS ? SLOW_INTERVAL_MS : l->interval_ms;
+}
+
 static void apply_interval(struct lane *l)
 {
-    double ms = l->interval_ms;
+    double ms = lane_interval(l);
 
-    if (l->slow_until > now_ms(l) && ms < SLOW_INTERVAL_MS)
-        ms = SLOW_INTERVAL_MS;
-    rate_limit_set_interval(l->limit, ms);
+    if (l->limit && ms != rate_limit_interval(l->limit))
+        rate_limit_set_interval(l->limit, ms);
 }
 
 void lane_configure(struct lane *l)
@@ -76,7 +85,7 @@ void lane_configure(struct lane *l)
     l->settings = (struct provider_settings){l->url, l->key};
     l->interval_ms = interval_for(l->p, config_number(c, keys_of[id].rate));
     apply_interval(l);
-    mark_key(l->key, mark);
+    mark_key(l, mark);
     if (l->kept.key_refused && strcmp(mark, l->kept.key_mark) != 0)
         l->kept.key_refused = false;
     if (!config_bool(c, keys_of[id].enabled))
@@ -104,14 +113,17 @@ void lane_init(struct lane *l, struct enrich *w, const struct provider *p)
 
 static void on_timer_closed(uv_handle_t *h)
 {
-    struct lane *l = h->data;
+    enrich_release(((struct lane *)h->data)->w);
+}
 
+void lane_free_texts(struct lane *l)
+{
     free(l->url);
     free(l->key);
     free(l->ca_file);
-    enrich_release(l->w);
 }
 
+/* Answers that are being read still come: what they say about the provider is kept, so all but the limiter stays. */
 void lane_close(struct lane *l)
 {
     rate_limit_free(l->limit);
@@ -144,12 +156,31 @@ static int flight_limit(const struct lane *l)
 
 /* --- taking songs ------------------------------------------------------------------------ */
 
+/* Working or waiting for work is no difference worth an event. */
+static const char *word_to_tell(const struct lane *l)
+{
+    const char *word = lane_word(l);
+
+    return strcmp(word, "pacing") == 0 ? "ok" : word;
+}
+
+static void tell_change(struct lane *l)
+{
+    if (!l->told || strcmp(l->told, word_to_tell(l)) != 0)
+        lane_publish(l);
+}
+
+static void look_again_in(struct lane *l, uint64_t ms);
+
 static void on_lane_timer(uv_timer_t *t)
 {
     struct lane *l = t->data;
 
     apply_interval(l);
-    lane_wake(l);
+    if (l->slow_until > now_ms(l))
+        look_again_in(l, l->slow_until - now_ms(l));
+    tell_change(l);
+    enrich_wake(l->w);   /* all: the others look at this lane's rest, too */
     lane_slot_wanted(l);
 }
 
@@ -161,6 +192,13 @@ static void look_again_in(struct lane *l, uint64_t ms)
         return;
     uv_update_time(l->w->d.loop);
     uv_timer_start(&l->timer, on_lane_timer, ms + 1, 0);
+}
+
+void lane_slow_down(struct lane *l, uint64_t ms)
+{
+    l->slow_until = now_ms(l) + ms;
+    apply_interval(l);
+    look_again_in(l, ms);
 }
 
 /* The disk is full or failing: nothing is asked that could not be stored. */
@@ -227,20 +265,38 @@ static int waiting_target(const struct lane *l)
     return flight_limit(l) > 1 ? 3 : 2;
 }
 
-static void take_items(struct lane *l)
+/* The next look goes past it. False when there is no room to remember it. */
+static bool pass_over(struct lane *l, int64_t song_id)
 {
+    if (l->n_passed == ARRAY_LEN(l->passed))
+        return false;
+    l->passed[l->n_passed++] = song_id;
+    return true;
+}
+
+/* False when another look would find the same songs again: they wait for jobs, and a job that ends wakes the lane. */
+static bool take_items(struct lane *l)
+{
+    bool advanced = false;
+
     for (int i = 0; i < l->n_items; i++) {
         struct job *j;
-        if (song_has_job(l->w, l->items[i].song_id) || lane_waiting(l) >= waiting_target(l)) {
+        bool enough = lane_waiting(l) >= waiting_target(l);
+        advanced |= enough;
+        if (enough || song_has_job(l->w, l->items[i].song_id)) {
             queue_item_deinit(&l->items[i]);
             continue;
         }
         j = job_new(l, &l->items[i]);
-        if (!j->from_cache && pair_is_asked(l, j))
+        if (!j->from_cache && pair_is_asked(l, j)) {
+            advanced |= pass_over(l, j->item.song_id);
             job_drop(j);
-        else
+        } else {
+            advanced = true;
             job_start(j);
+        }
     }
+    return advanced;
 }
 
 static void peek_done(struct dbq_op *op, int rc)
@@ -254,10 +310,9 @@ static void peek_done(struct dbq_op *op, int rc)
             queue_item_deinit(&l->items[i]);
     } else if (rc == 0) {
         /* what was committed while the peek was under way may not be in it */
-        l->dry = l->n_items == 0 && !l->look_again;
+        l->dry = !take_items(l) && !l->look_again;
         if (l->next_at)
             look_again_in(l, l->next_at > clock_wall(w->d.clock) ? (uint64_t)(l->next_at - clock_wall(w->d.clock)) : 0);
-        take_items(l);
     } else {
         log_warn("enrich", "cannot read the queue: %s", err_text(&op->err));
         lane_store_failed(l);
@@ -273,15 +328,26 @@ void lane_wake(struct lane *l)
 {
     l->dry = false;
     l->look_again = l->peeking;
+    l->n_passed = 0;
     lane_fill(l);
+}
+
+static void skip(struct lane *l, int64_t song_id)
+{
+    if (l->n_skip < ARRAY_LEN(l->skip))
+        l->skip[l->n_skip++] = song_id;
 }
 
 void lane_fill(struct lane *l)
 {
     struct enrich *w = l->w;
     if (!lane_is_usable(l) || w->closing || !w->ready || !enrich_is_running(w) || l->peeking || l->dry ||
-        lane_waiting(l) >= waiting_target(l) || dbq_is_full(w->d.q))
+        lane_waiting(l) >= waiting_target(l))
         return;
+    if (dbq_is_full(w->d.q)) {
+        look_again_in(l, 1000);
+        return;
+    }
     if (lane_is_blocked(l)) {
         look_again_in(l, lane_rest_ms(l));
         return;
@@ -290,9 +356,11 @@ void lane_fill(struct lane *l)
     l->n_skip = 0;
     list_each_safe(pos, tmp, &w->jobs) {
         const struct job *j = container_of(pos, struct job, link);
-        if (j->item.song_id && l->n_skip < ARRAY_LEN(l->skip))
-            l->skip[l->n_skip++] = j->item.song_id;
+        if (j->item.song_id)
+            skip(l, j->item.song_id);
     }
+    for (size_t i = 0; i < l->n_passed; i++)
+        skip(l, l->passed[i]);
     l->peeking = true;
     l->look_again = false;
     w->open++;
@@ -330,6 +398,7 @@ static void on_token(void *arg)
 {
     struct lane *l = arg;
 
+    apply_interval(l);   /* the slow time may be over */
     while (!list_is_empty(&l->slots) && l->in_flight < flight_limit(l) && !lane_is_blocked(l)) {
         if (!rate_limit_take(l->limit))
             break;
@@ -355,8 +424,17 @@ static void rest(struct lane *l, uint64_t ms)
     ms += (uint64_t)rand() % (ms / 10 + 1);
     if (l->resume_at < now_ms(l) + ms)
         l->resume_at = now_ms(l) + ms;
-    rate_limit_hold(l->limit, ms);
+    if (l->limit)
+        rate_limit_hold(l->limit, ms);
     look_again_in(l, ms);
+}
+
+/* Answers to requests that were under way when the trouble began belong to the same trouble: only what comes after a rest
+ * makes the next one longer. */
+static void rest_longer(struct lane *l, uint64_t first_ms, int times, uint64_t most_ms)
+{
+    if (!lane_is_blocked(l))
+        rest(l, doubled(first_ms, times, most_ms));
 }
 
 static void took_refusal(struct lane *l, const struct provider_answer *a)
@@ -364,26 +442,29 @@ static void took_refusal(struct lane *l, const struct provider_answer *a)
     uint64_t asked_ms = (uint64_t)a->retry_after_s * 1000;
 
     l->refused++;
-    l->refusals++;
+    l->refusals += !lane_is_blocked(l);
     if (asked_ms > 3600 * 1000)
         asked_ms = 3600 * 1000;
     if (a->slow_down) {
-        l->slow_until = now_ms(l) + SLOW_FOR_MS;
         l->kept.slow_until_ms = clock_wall(l->w->d.clock) + SLOW_FOR_MS;
-        apply_interval(l);
-        rest(l, asked_ms ? asked_ms : doubled(2000, l->refusals - 1, REST_MAX_MS));
+        lane_slow_down(l, SLOW_FOR_MS);
+        if (asked_ms)
+            rest(l, asked_ms);
+        else
+            rest_longer(l, 2000, l->refusals - 1, REST_MAX_MS);
     } else if (asked_ms) {
         rest(l, asked_ms);
     } else if (l->refusals >= SHED_BEFORE_REST) {
-        rest(l, doubled(30000, l->refusals - SHED_BEFORE_REST, REST_MAX_MS));
+        rest_longer(l, 30000, l->refusals - SHED_BEFORE_REST, REST_MAX_MS);
     }
 }
 
 static void took_key_refusal(struct lane *l)
 {
     l->kept.key_refused = true;
-    mark_key(l->key, l->kept.key_mark);
-    l->state = LANE_KEY_REFUSED;
+    mark_key(l, l->kept.key_mark);
+    if (l->state == LANE_OK)
+        l->state = LANE_KEY_REFUSED;
     log_warn("enrich", "%s refuses us: %s; the other providers go on", l->p->title, l->detail);
     lane_drop_armed(l);
     enrich_settle(l->w);
@@ -433,11 +514,22 @@ static void keep(struct lane *l)
     dbq_write(l->w->d.q, &k->op);
 }
 
+/* An answer in spite of the refusal (a test, or one that was under way): the provider knows us again. */
+static void took_key_back(struct lane *l)
+{
+    l->kept.key_refused = false;
+    l->state = LANE_OK;
+    log_info("enrich", "%s answers again", l->p->title);
+    keep(l);
+    enrich_regained(l->w);
+}
+
 void lane_took_answer(struct lane *l, const struct provider_answer *a)
 {
-    const char *before = lane_word(l);
-    bool was_offline = l->offline;
+    bool spoke = a->kind == ANSWER_FOUND || a->kind == ANSWER_NOT_FOUND;
 
+    if (spoke && l->state == LANE_KEY_REFUSED)
+        took_key_back(l);
     snprintf(l->detail, sizeof l->detail, "%s", is_trouble(a->kind) ? a->detail : "");
     if (a->kind != ANSWER_REFUSED)
         l->refusals = 0;
@@ -459,21 +551,22 @@ void lane_took_answer(struct lane *l, const struct provider_answer *a)
         break;
     case ANSWER_FAILED:
         l->failed++;
-        if (++l->failures >= FAILURES_BEFORE_REST)
-            rest(l, doubled(10000, l->failures - FAILURES_BEFORE_REST, REST_MAX_MS));
+        l->failures += !lane_is_blocked(l);
+        if (l->failures >= FAILURES_BEFORE_REST)
+            rest_longer(l, 10000, l->failures - FAILURES_BEFORE_REST, REST_MAX_MS);
         break;
     case ANSWER_KEY:
         took_key_refusal(l);
         break;
     case ANSWER_OFFLINE:
         l->offline = true;
-        rest(l, doubled(5000, l->offlines++, 5 * 60 * 1000));
+        if (!lane_is_blocked(l))
+            rest(l, doubled(5000, l->offlines++, 5 * 60 * 1000));
         break;
     }
     if (a->kind == ANSWER_KEY || (a->kind == ANSWER_REFUSED && lane_is_blocked(l)))
         keep(l);
-    if (strcmp(before, lane_word(l)) != 0 || was_offline != l->offline)
-        lane_publish(l);
+    tell_change(l);
 }
 
 /* --- telling ---------------------------------------------------------------------------------------- */
@@ -529,7 +622,7 @@ void lane_json(const struct lane *l, struct json_out *o, const char *key)
     json_put_str(o, "state", lane_word(l));
     json_put_str(o, "sentence", sentence);
     json_put_bool(o, "usable", lane_is_usable(l));
-    json_put_num(o, "rate_per_second", 1000.0 / rate_limit_interval(l->limit), 2);
+    json_put_num(o, "rate_per_second", 1000.0 / lane_interval(l), 2);
     json_put_num(o, "retry_in_seconds", (double)lane_rest_ms(l) / 1000, 1);
     json_put_int(o, "in_flight", l->in_flight);
     json_put_int(o, "requests", (int64_t)l->requests);
@@ -546,6 +639,7 @@ void lane_publish(struct lane *l)
     struct buf b;
     struct json_out o;
 
+    l->told = word_to_tell(l);
     buf_init(&b, 0);
     json_out_init(&o, &b);
     lane_json(l, &o, "provider");

@@ -481,9 +481,37 @@ static void asking_again_clears_what_was_asked(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
+/* The worker read the row before the request; a person has had the song asked anew since. */
+static void song_asked_anew_while_an_answer_was_under_way_stays(void **state)
+{
+    struct db *db = ((struct fixture *)*state)->db;
+    int64_t id = add_song(db, "/s/a.mp4", "Artist", "Title");
+    struct outcome o = outcome_of(id, PROVIDER_LASTFM, OUTCOME_NOT_FOUND);
+    struct queue_result added;
+    struct outcome_result r;
+    int64_t next_at;
+
+    o.remaining = LASTFM_BIT | MB_BIT;
+    r = apply(db, &o);
+    assert_false(r.left_queue);
+    song_deinit(&r.song);
+    assert_int_equal(queue_add(db, &id, 1, 5, true, NOW, &added, NULL), 0);
+    o = outcome_of(id, PROVIDER_MUSICBRAINZ, OUTCOME_NOT_FOUND);
+    o.remaining = LASTFM_BIT | MB_BIT;
+    r = apply(db, &o);
+    assert_false(r.left_queue);
+    song_deinit(&r.song);
+    assert_string_not_equal(next_ids(db, PROVIDER_LASTFM, 0, NOW, 0, 1, &next_at), "");
+    o.provider = PROVIDER_LASTFM;
+    r = apply(db, &o);
+    assert_true(r.left_queue);
+    song_deinit(&r.song);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        T(song_asked_anew_while_an_answer_was_under_way_stays),
         T(priority_goes_before_age_before_id), T(queueing_again_raises_and_never_lowers), T(lanes_take_by_what_was_asked_before),
         T(manual_songs_are_queued_only_when_asked_again), T(attempt_counts_before_and_is_refunded),
         T(dead_process_costs_no_attempt_until_it_dies_too_often), T(three_failures_give_up),

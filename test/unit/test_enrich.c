@@ -1,0 +1,1073 @@
+/* The worker: a real store and a server of the test in one loop; the clock is the system's and can be turned ahead. */
+#include <uv.h>
+
+#include "store_fixture.h"
+
+#include "scripted_server.h"
+#include "store/queue.h"
+#include "store/stmt.h"
+#include "work/enrich_internal.h"
+
+#define JSON_HEAD "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
+#define LASTFM_UNKNOWN JSON_HEAD "{\"error\":6,\"message\":\"Track not found\"}"
+#define LASTFM_KEY_REFUSED "HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n{\"error\":10,\"message\":\"Invalid API key\"}"
+#define LASTFM_TOO_FAST JSON_HEAD "{\"error\":29,\"message\":\"Rate limit exceeded\"}"
+#define LASTFM_QUEEN \
+    JSON_HEAD "{\"track\":{\"name\":\"Bohemian Rhapsody\",\"artist\":{\"name\":\"Queen\"},\"listeners\":\"2000000\"}}"
+#define LASTFM_NONSENSE "HTTP/1.1 500 Oops\r\nConnection: close\r\n\r\nno"
+#define MB_UNKNOWN JSON_HEAD "{\"count\":0,\"recordings\":[]}"
+#define MB_FORBIDDEN "HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n{\"error\":\"no\"}"
+#define MB_SHED "HTTP/1.1 503 Busy\r\nConnection: close\r\n\r\n{\"error\":\"The MusicBrainz web server is currently busy.\"}"
+
+enum { LASTFM_SCRIPT, MB_SCRIPT };
+
+struct told { enum event_kind kind; char text[300]; };
+
+struct room {
+    struct fixture *store;
+    uv_loop_t loop;
+    struct clock clock;
+    struct script scripts[3];
+    struct scripted_server server;
+    struct http_client *http;
+    struct dbq *q;
+    struct events *events;
+    struct events_listener *listener;
+    struct config *config;
+    struct enrich *w;
+    uv_timer_t tick, guard;
+    bool opened, ready, closed, http_closed, q_closed;
+    int idles;
+    struct told told[200];
+    int n_told;
+    /* of the last command, question or test */
+    int answers, rc;
+    bool changed;
+    enum worker_mode mode;
+    char kind[32], detail[200];
+};
+
+/* --- the room ------------------------------------------------------------------------------- */
+
+static uint64_t turned_mono(const struct clock *c)
+{
+    return clock_mono(&clock_system) + c->manual_mono;
+}
+
+static int64_t turned_wall(const struct clock *c)
+{
+    return clock_wall(&clock_system) + c->manual_wall;
+}
+
+static void on_tick(uv_timer_t *t)
+{
+    (void)t;
+}
+
+static void on_guard(uv_timer_t *t)
+{
+    (void)t;
+    fail_msg("what the test waits for does not come");
+}
+
+#define UNTIL(r, condition)                                    \
+    do {                                                       \
+        uv_timer_start(&(r)->guard, on_guard, 20000, 0);       \
+        while (!(condition))                                   \
+            uv_run(&(r)->loop, UV_RUN_ONCE);                   \
+        uv_timer_stop(&(r)->guard);                            \
+    } while (0)
+
+/* Lets everything happen that is going to happen soon. */
+static void turn(struct room *r, int turns)
+{
+    for (int i = 0; i < turns; i++)
+        uv_run(&r->loop, UV_RUN_ONCE);
+}
+
+static void on_event(void *arg, enum event_kind k, uint64_t seq, struct slice json)
+{
+    struct room *r = arg;
+    struct told *t = &r->told[r->n_told];
+
+    (void)seq;
+    if (k == EVENT_PROGRESS || r->n_told == (int)ARRAY_LEN(r->told))
+        return;
+    r->n_told++;
+    t->kind = k;
+    snprintf(t->text, sizeof t->text, "%.*s", (int)json.n, json.p);
+}
+
+static int count_told(const struct room *r, enum event_kind k, const char *part)
+{
+    int n = 0;
+
+    for (int i = 0; i < r->n_told; i++)
+        n += r->told[i].kind == k && strstr(r->told[i].text, part);
+    return n;
+}
+
+static void write_progress(void *arg, struct json_out *o)
+{
+    struct room *r = arg;
+
+    if (r->w)
+        enrich_progress_json(r->w, o);
+}
+
+static void on_opened(void *arg, int rc, const struct err *e)
+{
+    (void)e;
+    assert_int_equal(rc, 0);
+    ((struct room *)arg)->opened = true;
+}
+
+static void on_ready(void *arg, int rc)
+{
+    assert_int_equal(rc, 0);
+    ((struct room *)arg)->ready = true;
+}
+
+static void on_flag(void *arg)
+{
+    assert_false(*(bool *)arg);
+    *(bool *)arg = true;
+}
+
+static void on_idle(void *arg)
+{
+    ((struct room *)arg)->idles++;
+}
+
+static void set(struct room *r, const char *name, const char *value)
+{
+    struct err e = {0};
+
+    if (config_set(r->config, ORIGIN_COMMAND_LINE, name, value, &e))
+        fail_msg("%s", err_text(&e));
+}
+
+static void set_url(struct room *r, const char *name, int port, const char *path)
+{
+    char url[64];
+
+    snprintf(url, sizeof url, "http://127.0.0.1:%d%s", port, path);
+    set(r, name, url);
+}
+
+static int room_setup(void **state)
+{
+    struct room *r = mem_zalloc(sizeof *r);
+
+    if (fixture_setup((void **)&r->store))
+        return -1;
+    r->clock = (struct clock){turned_mono, turned_wall, 0, 0};
+    uv_loop_init(&r->loop);
+    uv_timer_init(&r->loop, &r->tick);
+    uv_timer_init(&r->loop, &r->guard);
+    uv_timer_start(&r->tick, on_tick, 1, 1);
+    r->scripts[LASTFM_SCRIPT] = (struct script){"/2.0/", SCRIPT_SEND_CLOSE, LASTFM_UNKNOWN, 0, NULL};
+    r->scripts[MB_SCRIPT] = (struct script){"/ws/2/recording", SCRIPT_SEND_CLOSE, MB_UNKNOWN, 0, NULL};
+    scripted_server_start(&r->server, &r->loop, r->scripts);
+    assert_int_equal(http_client_new(&r->loop, &r->http, NULL), 0);
+    r->config = config_new();
+    set_url(r, "lastfm.url", r->server.port, "/2.0/");
+    set_url(r, "musicbrainz.url", r->server.port, "/ws/2");
+    set(r, "lastfm.rate", "100");
+    set(r, "musicbrainz.rate", "100");
+    set(r, "API_KEYS.lastfm", "0123456789abcdef0123456789abcdef");
+    *state = r;
+    return 0;
+}
+
+/* Closes the writer of the fixture and starts the worker over the same file. */
+static void start(struct room *r)
+{
+    struct enrich_deps d = {&r->loop, &r->clock, NULL, r->http, NULL, r->config, on_idle, r};
+
+    db_close(r->store->db);
+    r->store->db = NULL;
+    r->q = dbq_open(&r->loop, r->store->path, on_opened, r);
+    UNTIL(r, r->opened);
+    r->events = events_new(&r->loop, &r->clock, 1, write_progress, r);
+    r->listener = events_listen(r->events, 0, on_event, r);
+    d.q = r->q;
+    d.events = r->events;
+    r->w = enrich_new(&d, on_ready, r);
+}
+
+static void start_ready(struct room *r)
+{
+    start(r);
+    UNTIL(r, r->ready);
+}
+
+static void close_worker(struct room *r)
+{
+    enrich_close(r->w, on_flag, &r->closed);
+    assert_false(r->closed);
+    UNTIL(r, r->closed);
+}
+
+static int room_teardown(void **state)
+{
+    struct room *r = *state;
+
+    if (!r->closed)
+        close_worker(r);
+    enrich_free(r->w);
+    r->w = NULL;
+    http_client_close(r->http, on_flag, &r->http_closed);
+    UNTIL(r, r->http_closed);
+    dbq_close(r->q, on_flag, &r->q_closed);
+    UNTIL(r, r->q_closed);
+    events_unlisten(r->listener);
+    events_free(r->events);
+    scripted_server_stop(&r->server);
+    uv_close((uv_handle_t *)&r->tick, NULL);
+    uv_close((uv_handle_t *)&r->guard, NULL);
+    uv_run(&r->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&r->loop), 0);
+    config_free(r->config);
+    fixture_teardown((void **)&r->store);
+    free(r);
+    return 0;
+}
+
+/* --- songs ------------------------------------------------------------------------------------ */
+
+static int64_t add(struct room *r, const char *path, const char *artist, const char *title, int priority)
+{
+    struct guess g = guess_of(artist, title, 0.85);
+    struct found_file file = {.path = slice_of(path), .size = 1000, .mtime_ms = NOW - DAY, .format = "mp4", .guess = &g,
+                              .priority = priority};
+    struct found_result out;
+
+    assert_int_equal(songs_found(r->store->db, &file, 1, NOW, &out, NULL), 0);
+    return out.id;
+}
+
+static int64_t add_numbered(struct room *r, int n)
+{
+    char path[32], title[32];
+
+    snprintf(path, sizeof path, "/s/%d", n);
+    snprintf(title, sizeof title, "Title %d", n);
+    return add(r, path, "Artist", title, 0);
+}
+
+/* What the file says now, read past the worker. */
+static int64_t ask_db(struct room *r, const char *sql)
+{
+    struct db *db;
+    struct stmt s;
+    int64_t n = -1;
+
+    assert_int_equal(db_open_reader(r->store->path, &db, NULL), 0);
+    s = stmt_of(db, sql, NULL);
+    assert_true(stmt_run_int(&s, &n) >= 0);
+    db_close(db);
+    return n;
+}
+
+#define ATTEMPTS "SELECT sum(enrichment_attempts) FROM songs"
+#define IN_FLIGHT "SELECT count(*) FROM enrichment_queue WHERE in_flight <> 0"
+#define QUEUED "SELECT count(*) FROM enrichment_queue"
+#define FAILED_SONGS "SELECT count(*) FROM songs WHERE metadata_status = 'enrichment_failed'"
+
+struct write {
+    struct dbq_op op;
+    const char *sql;
+    int64_t again;    /* or a song to be queued again */
+    bool done;
+};
+
+static int run_write(struct db *db, struct dbq_op *op)
+{
+    struct write *w = container_of(op, struct write, op);
+    struct queue_result out;
+    struct stmt s;
+
+    if (w->again)
+        return queue_add(db, &w->again, 1, 5, true, NOW, &out, &op->err);
+    s = stmt_of(db, w->sql, &op->err);
+    return stmt_run(&s);
+}
+
+static void write_done(struct dbq_op *op, int rc)
+{
+    assert_int_equal(rc, 0);
+    container_of(op, struct write, op)->done = true;
+}
+
+static void write_now(struct room *r, const char *sql, int64_t again)
+{
+    struct write w = {.op = {.run = run_write, .done = write_done}, .sql = sql, .again = again};
+
+    dbq_write(r->q, &w.op);
+    UNTIL(r, w.done);
+}
+
+/* --- looking at the worker ---------------------------------------------------------------------- */
+
+static int jobs_in(const struct room *r, enum job_state state)
+{
+    int n = 0;
+
+    list_each_safe(pos, tmp, &r->w->jobs)
+        n += container_of(pos, struct job, link)->state == state;
+    return n;
+}
+
+static struct lane *lane_of(struct room *r, enum provider_id p)
+{
+    return &r->w->lanes[p];
+}
+
+static bool is_done(struct room *r)
+{
+    return r->ready && dbq_counts(r->q)->queued == 0 && enrich_is_idle(r->w);
+}
+
+static void on_command(void *arg, int rc, bool changed, enum worker_mode mode)
+{
+    struct room *r = arg;
+
+    r->answers++;
+    r->rc = rc;
+    r->changed = changed;
+    r->mode = mode;
+}
+
+static void command(struct room *r, enum worker_command cmd)
+{
+    int before = r->answers;
+
+    enrich_command(r->w, cmd, on_command, r);
+    assert_int_equal(r->answers, before);
+    UNTIL(r, r->answers == before + 1);
+}
+
+static void on_asked(void *arg, int rc)
+{
+    struct room *r = arg;
+
+    r->answers++;
+    r->rc = rc;
+}
+
+static void ask(struct room *r, int64_t song_id)
+{
+    int before = r->answers;
+
+    enrich_ask(r->w, song_id, on_asked, r);
+    assert_int_equal(r->answers, before);
+}
+
+static void on_tested(void *arg, int rc, const char *kind, const char *detail)
+{
+    struct room *r = arg;
+
+    r->answers++;
+    r->rc = rc;
+    snprintf(r->kind, sizeof r->kind, "%s", kind);
+    snprintf(r->detail, sizeof r->detail, "%s", detail);
+}
+
+static void try_provider(struct room *r, int provider)
+{
+    int before = r->answers;
+
+    enrich_test(r->w, provider, on_tested, r);
+    assert_int_equal(r->answers, before);
+    UNTIL(r, r->answers == before + 1);
+}
+
+/* --- the way of a song ------------------------------------------------------------------------------ */
+
+static void song_nobody_knows_fails_after_both_were_asked(void **state)
+{
+    struct room *r = *state;
+
+    add_numbered(r, 1);
+    start(r);
+    UNTIL(r, is_done(r));
+    assert_int_equal(ask_db(r, "SELECT count(*) FROM songs WHERE reason = 'not_found'"), 1);
+    assert_int_equal(ask_db(r, ATTEMPTS), 2);
+    assert_int_equal(lane_of(r, PROVIDER_LASTFM)->not_found, 2);   /* by name, then by search */
+    assert_int_equal(lane_of(r, PROVIDER_MUSICBRAINZ)->not_found, 1);
+    assert_int_equal(dbq_counts(r->q)->total_processed, 1);
+    assert_int_equal(dbq_counts(r->q)->total_failed, 1);
+}
+
+static void song_of_the_highest_priority_is_asked_first(void **state)
+{
+    struct room *r = *state;
+    int64_t urgent;
+
+    for (int i = 1; i <= 5; i++)
+        add_numbered(r, i);
+    urgent = add(r, "/s/urgent", "Artist", "Urgent", 10);
+    r->scripts[LASTFM_SCRIPT].kind = SCRIPT_HANG;
+    set(r, "lastfm.rate", "0.5");
+    set(r, "musicbrainz.enabled", "no");
+    start(r);
+    UNTIL(r, r->server.requests == 1);
+    list_each_safe(pos, tmp, &r->w->jobs) {
+        struct job *j = container_of(pos, struct job, link);
+        assert_int_equal(j->state == JOB_FETCH, j->item.song_id == urgent);
+    }
+}
+
+static void refusal_costs_no_attempt_and_holds_the_song_back(void **state)
+{
+    struct room *r = *state;
+
+    add_numbered(r, 1);
+    set(r, "lastfm.enabled", "no");
+    r->scripts[MB_SCRIPT].text = MB_SHED;
+    start(r);
+    UNTIL(r, r->server.requests == 1 && r->ready && enrich_is_idle(r->w));
+    assert_int_equal(ask_db(r, ATTEMPTS), 0);
+    assert_int_equal(ask_db(r, IN_FLIGHT), 0);
+    assert_int_equal(ask_db(r, "SELECT count(*) FROM enrichment_queue WHERE not_before > 0 AND asked = 0"), 1);
+    assert_int_equal(dbq_counts(r->q)->total_processed, 0);
+}
+
+static void refused_song_lets_others_pass(void **state)
+{
+    struct room *r = *state;
+
+    for (int i = 1; i <= 3; i++)
+        add_numbered(r, i);
+    set(r, "lastfm.enabled", "no");
+    r->scripts[MB_SCRIPT].text = MB_SHED;
+    start(r);
+    UNTIL(r, r->server.requests == 1);
+    r->scripts[MB_SCRIPT].text = MB_UNKNOWN;
+    UNTIL(r, dbq_counts(r->q)->total_processed == 2);
+    assert_int_equal(ask_db(r, QUEUED), 1);
+}
+
+static void three_failures_give_up(void **state)
+{
+    struct room *r = *state;
+
+    add_numbered(r, 1);
+    set(r, "musicbrainz.enabled", "no");
+    r->scripts[LASTFM_SCRIPT].text = LASTFM_NONSENSE;
+    start(r);
+    for (int i = 1; i <= 3; i++) {
+        UNTIL(r, r->ready && r->server.requests == i && enrich_is_idle(r->w));
+        clock_advance(&r->clock, 120000);   /* past the backoff */
+        enrich_wake(r->w);
+    }
+    UNTIL(r, is_done(r));
+    assert_int_equal(r->server.requests, 3);
+    assert_int_equal(ask_db(r, ATTEMPTS), 3);
+    assert_int_equal(ask_db(r, "SELECT count(*) FROM songs WHERE reason = 'gave_up'"), 1);
+    assert_int_equal(dbq_counts(r->q)->total_failed, 1);
+}
+
+static void refused_key_settles_what_the_others_have_answered(void **state)
+{
+    struct room *r = *state;
+
+    for (int i = 1; i <= 4; i++)
+        add_numbered(r, i);
+    r->scripts[LASTFM_SCRIPT].text = LASTFM_KEY_REFUSED;
+    start(r);
+    UNTIL(r, is_done(r));
+    assert_int_equal(ask_db(r, FAILED_SONGS), 4);
+    assert_int_equal(ask_db(r, ATTEMPTS), 4);   /* MusicBrainz only */
+    assert_int_equal(lane_of(r, PROVIDER_LASTFM)->state, LANE_KEY_REFUSED);
+    assert_int_equal(count_told(r, EVENT_PROVIDER, "key_refused"), 1);
+}
+
+/* --- pause, stop, end ------------------------------------------------------------------------------- */
+
+static void pause_gives_armed_songs_back(void **state)
+{
+    struct room *r = *state;
+
+    for (int i = 1; i <= 6; i++)
+        add_numbered(r, i);
+    set(r, "lastfm.rate", "0.5");
+    start(r);
+    UNTIL(r, r->ready && jobs_in(r, JOB_SLOT) == 3);
+    command(r, WORKER_CMD_PAUSE);
+    assert_true(r->changed);
+    assert_int_equal(r->mode, WORKER_PAUSED);
+    UNTIL(r, list_is_empty(&r->w->jobs));
+    assert_int_equal(ask_db(r, ATTEMPTS), 0);
+    assert_int_equal(ask_db(r, IN_FLIGHT), 0);
+    assert_int_equal(r->server.requests, 0);
+}
+
+static void pause_while_an_answer_is_read_asks_no_further(void **state)
+{
+    struct room *r = *state;
+
+    add_numbered(r, 1);
+    start(r);
+    UNTIL(r, r->ready && jobs_in(r, JOB_READ) == 1);
+    command(r, WORKER_CMD_PAUSE);
+    UNTIL(r, list_is_empty(&r->w->jobs));
+    assert_int_equal(r->server.requests, 1);
+    assert_int_equal(ask_db(r, ATTEMPTS), 0);
+    assert_int_equal(ask_db(r, "SELECT count(*) FROM answers"), 0);   /* half an answer is none */
+}
+
+static void key_taken_away_while_an_answer_is_read_is_no_answer(void **state)
+{
+    struct room *r = *state;
+
+    add_numbered(r, 1);
+    set(r, "musicbrainz.enabled", "no");
+    start(r);
+    UNTIL(r, r->ready && jobs_in(r, JOB_READ) == 1);
+    set(r, "API_KEYS.lastfm", "");
+    enrich_reconfigure(r->w);
+    UNTIL(r, list_is_empty(&r->w->jobs));
+    assert_int_equal(ask_db(r, ATTEMPTS), 0);
+    assert_int_equal(ask_db(r, QUEUED), 1);
+    assert_int_equal(ask_db(r, "SELECT count(*) FROM answers"), 0);
+}
+
+static void close_leaves_attempts_as_they_were(struct room *r)
+{
+    close_worker(r);
+    assert_int_equal(ask_db(r, ATTEMPTS), 0);
+    assert_int_equal(ask_db(r, IN_FLIGHT), 0);
+    assert_int_equal(ask_db(r, QUEUED), 1);
+    assert_int_equal(ask_db(r, "SELECT count(*) FROM answers"), 0);
+}
+
+static void closing_before_it_is_ready(void **state)
+{
+    struct room *r = *state;
+
+    add_numbered(r, 1);
+    start(r);
+    close_leaves_attempts_as_they_were(r);
+    assert_true(r->ready);
+}
+
+static void closing_while_the_queue_is_read(void **state)
+{
+    struct room *r = *state;
+
+    add_numbered(r, 1);
+    start(r);
+    UNTIL(r, r->ready && lane_of(r, PROVIDER_LASTFM)->peeking);
+    close_leaves_attempts_as_they_were(r);
+}
+
+static void closing_while_an_attempt_is_written(void **state)
+{
+    struct room *r = *state;
+
+    add_numbered(r, 1);
+    start(r);
+    UNTIL(r, r->ready && jobs_in(r, JOB_BEGIN) == 1);
+    close_leaves_attempts_as_they_were(r);
+}
+
+static void closing_while_a_token_is_waited_for(void **state)
+{
+    struct room *r = *state;
+
+    add_numbered(r, 1);
+    set(r, "lastfm.rate", "0.5");
+    start(r);
+    UNTIL(r, r->ready && jobs_in(r, JOB_SLOT) == 1);
+    close_leaves_attempts_as_they_were(r);
+}
+
+static void closing_while_a_request_is_on_its_way(void **state)
+{
+    struct room *r = *state;
+
+    add_numbered(r, 1);
+    r->scripts[LASTFM_SCRIPT].kind = SCRIPT_HANG;
+    start(r);
+    UNTIL(r, r->ready && jobs_in(r, JOB_FETCH) == 1);
+    close_leaves_attempts_as_they_were(r);
+}
+
+static void closing_while_a_refusal_is_read(void **state)
+{
+    struct room *r = *state;
+
+    add_numbered(r, 1);
+    r->scripts[LASTFM_SCRIPT].text = LASTFM_TOO_FAST;
+    start(r);
+    UNTIL(r, r->ready && jobs_in(r, JOB_READ) == 1);
+    close_leaves_attempts_as_they_were(r);
+    assert_int_equal(ask_db(r, "SELECT count(*) FROM provider_state WHERE refused_until_ms > 0"), 1);
+}
+
+static void closing_while_a_refused_key_is_read(void **state)
+{
+    struct room *r = *state;
+
+    add_numbered(r, 1);
+    r->scripts[LASTFM_SCRIPT].text = LASTFM_KEY_REFUSED;
+    start(r);
+    UNTIL(r, r->ready && jobs_in(r, JOB_READ) == 1);
+    close_leaves_attempts_as_they_were(r);
+    assert_int_equal(ask_db(r, "SELECT count(*) FROM provider_state WHERE key_refused"), 1);
+}
+
+static void closing_while_half_an_answer_is_read(void **state)
+{
+    struct room *r = *state;
+
+    add_numbered(r, 1);
+    start(r);
+    UNTIL(r, r->ready && jobs_in(r, JOB_READ) == 1);
+    close_leaves_attempts_as_they_were(r);
+}
+
+static void closing_while_an_attempt_is_given_back(void **state)
+{
+    struct room *r = *state;
+
+    add_numbered(r, 1);
+    r->scripts[LASTFM_SCRIPT].text = LASTFM_TOO_FAST;
+    start(r);
+    UNTIL(r, r->ready && jobs_in(r, JOB_REFUND) == 1);
+    close_leaves_attempts_as_they_were(r);
+}
+
+static void closing_while_an_outcome_is_stored_keeps_it(void **state)
+{
+    struct room *r = *state;
+
+    add_numbered(r, 1);
+    set(r, "musicbrainz.enabled", "no");
+    start(r);
+    UNTIL(r, r->ready && jobs_in(r, JOB_STORE) == 1);
+    close_worker(r);
+    assert_int_equal(ask_db(r, ATTEMPTS), 1);
+    assert_int_equal(ask_db(r, QUEUED), 0);
+}
+
+static void what_was_asked_is_answered_when_it_closes(void **state)
+{
+    struct room *r = *state;
+    int64_t id = add_numbered(r, 1);
+
+    r->scripts[LASTFM_SCRIPT].kind = SCRIPT_HANG;
+    start_ready(r);
+    ask(r, id);
+    enrich_test(r->w, PROVIDER_MUSICBRAINZ, on_tested, r);
+    enrich_command(r->w, WORKER_CMD_PAUSE, on_command, r);
+    enrich_reconfigure(r->w);
+    close_worker(r);
+    assert_int_equal(r->answers, 3);
+}
+
+static void a_closed_worker_can_still_be_told(void **state)
+{
+    struct room *r = *state;
+    struct buf b;
+    struct json_out o;
+
+    add_numbered(r, 1);
+    start_ready(r);
+    close_worker(r);
+    enrich_wake(r->w);
+    enrich_reconfigure(r->w);
+    buf_init(&b, 0);
+    json_out_init(&o, &b);
+    enrich_progress_json(r->w, &o);
+    assert_non_null(strstr(buf_cstr(&b), "\"state\":\"running\""));
+    buf_deinit(&b);
+    turn(r, 20);
+}
+
+static void each_command_tells_its_own_state(void **state)
+{
+    struct room *r = *state;
+
+    start_ready(r);
+    enrich_command(r->w, WORKER_CMD_PAUSE, on_command, r);
+    enrich_command(r->w, WORKER_CMD_RESUME, on_command, r);
+    UNTIL(r, r->answers == 2);
+    assert_int_equal(count_told(r, EVENT_WORKER, "\"paused\""), 1);
+    assert_int_equal(count_told(r, EVENT_WORKER, "\"running\""), 1);
+}
+
+static void start_needs_a_provider(void **state)
+{
+    struct room *r = *state;
+
+    set(r, "lastfm.enabled", "no");
+    set(r, "musicbrainz.enabled", "no");
+    set(r, "enrichment.autostart", "no");
+    start_ready(r);
+    command(r, WORKER_CMD_START);
+    assert_int_equal(r->rc, ERR_UNAVAILABLE);
+    assert_int_equal(r->mode, WORKER_STOPPED);
+}
+
+/* --- nothing is left lying ----------------------------------------------------------------------------- */
+
+static void copies_wait_for_the_first_without_spinning(void **state)
+{
+    struct room *r = *state;
+    uint64_t reads;
+
+    add(r, "/s/a", "Queen", "Bohemian Rhapsody", 0);
+    add(r, "/s/b", "Queen", "Bohemian Rhapsody", 0);
+    set(r, "musicbrainz.enabled", "no");
+    r->scripts[LASTFM_SCRIPT].kind = SCRIPT_HANG;
+    start(r);
+    UNTIL(r, r->server.requests == 1);
+    reads = dbq_stats(r->q).reads;
+    turn(r, 200);
+    assert_in_range(dbq_stats(r->q).reads - reads, 0, 5);
+}
+
+static void copies_do_not_hold_others_up(void **state)
+{
+    struct room *r = *state;
+    char path[32];
+
+    for (int i = 0; i < 30; i++) {
+        snprintf(path, sizeof path, "/s/%d", i);
+        add(r, path, "Queen", "Bohemian Rhapsody", 1);
+    }
+    add(r, "/s/other", "Artist", "Title", 0);
+    set(r, "musicbrainz.enabled", "no");
+    r->scripts[LASTFM_SCRIPT].kind = SCRIPT_HANG;
+    start(r);
+    UNTIL(r, r->server.requests == 2);
+}
+
+static void copies_are_served_from_one_answer(void **state)
+{
+    struct room *r = *state;
+    char path[32];
+
+    for (int i = 0; i < 30; i++) {
+        snprintf(path, sizeof path, "/s/%d", i);
+        add(r, path, "Queen", "Bohemian Rhapsody", 1);
+    }
+    set(r, "musicbrainz.enabled", "no");
+    r->scripts[LASTFM_SCRIPT].text = LASTFM_QUEEN;
+    start(r);
+    UNTIL(r, is_done(r));
+    assert_int_equal(r->server.requests, 1);
+    assert_int_equal(ask_db(r, "SELECT count(*) FROM songs WHERE metadata_status = 'enriched'"), 30);
+}
+
+/* As when a song comes back whose last answer arrived while its file was gone. */
+static void song_that_everybody_has_answered_leaves_the_queue(void **state)
+{
+    struct room *r = *state;
+
+    add_numbered(r, 1);
+    set(r, "enrichment.autostart", "no");
+    start_ready(r);
+    write_now(r, "UPDATE enrichment_queue SET asked = 3", 0);
+    command(r, WORKER_CMD_START);
+    UNTIL(r, is_done(r));
+    assert_int_equal(ask_db(r, FAILED_SONGS), 1);
+}
+
+static void newly_usable_provider_is_asked_for_what_the_others_did_not_know(void **state)
+{
+    struct room *r = *state;
+
+    add(r, "/s/a", "Queen", "Bohemian Rhapsody", 0);
+    set(r, "API_KEYS.lastfm", "");
+    r->scripts[LASTFM_SCRIPT].text = LASTFM_QUEEN;
+    start(r);
+    UNTIL(r, is_done(r));
+    assert_int_equal(ask_db(r, FAILED_SONGS), 1);
+    set(r, "API_KEYS.lastfm", "0123456789abcdef0123456789abcdef");
+    enrich_reconfigure(r->w);
+    UNTIL(r, is_done(r) && r->server.requests == 2);
+    UNTIL(r, ask_db(r, "SELECT count(*) FROM songs WHERE metadata_status = 'enriched'") == 1);
+    assert_int_equal(lane_of(r, PROVIDER_MUSICBRAINZ)->requests, 1);   /* its answer is still known */
+}
+
+/* --- limits ---------------------------------------------------------------------------------------------- */
+
+static double interval(struct room *r, enum provider_id p)
+{
+    return rate_limit_interval(lane_of(r, p)->limit);
+}
+
+static void slower_pace_ends_after_a_while(void **state)
+{
+    struct room *r = *state;
+    double usual;
+
+    add_numbered(r, 1);
+    set(r, "musicbrainz.enabled", "no");
+    r->scripts[LASTFM_SCRIPT].text = LASTFM_TOO_FAST;
+    start(r);
+    usual = interval(r, PROVIDER_LASTFM);
+    UNTIL(r, r->ready && r->server.requests == 1 && enrich_is_idle(r->w));
+    assert_true(interval(r, PROVIDER_LASTFM) >= 1000);
+    r->scripts[LASTFM_SCRIPT].text = LASTFM_UNKNOWN;
+    clock_advance(&r->clock, 10 * 60 * 1000);
+    enrich_wake(r->w);
+    UNTIL(r, is_done(r));
+    assert_true(interval(r, PROVIDER_LASTFM) == usual);
+}
+
+static void one_outage_is_counted_once(void **state)
+{
+    struct room *r = *state;
+
+    for (int i = 1; i <= 5; i++)
+        add_numbered(r, i);
+    set(r, "musicbrainz.enabled", "no");
+    r->scripts[LASTFM_SCRIPT].kind = SCRIPT_HANG;
+    start(r);
+    UNTIL(r, r->server.requests == 5);
+    /* all five come to their end at once */
+    list_each_safe(pos, tmp, &r->w->jobs) {
+        struct provider_answer offline = {.kind = ANSWER_OFFLINE};
+        lane_took_answer(container_of(pos, struct job, link)->lane, &offline);
+    }
+    assert_in_range(lane_rest_ms(lane_of(r, PROVIDER_LASTFM)), 4000, 5600);
+}
+
+static void recovery_is_told(void **state)
+{
+    struct room *r = *state;
+    int before;
+
+    add_numbered(r, 1);
+    set(r, "musicbrainz.enabled", "no");
+    r->scripts[LASTFM_SCRIPT].text = LASTFM_TOO_FAST;
+    start(r);
+    UNTIL(r, r->ready && r->server.requests == 1 && enrich_is_idle(r->w));
+    assert_int_equal(count_told(r, EVENT_PROVIDER, "\"state\":\"refused\""), 1);
+    before = r->n_told;
+    r->scripts[LASTFM_SCRIPT].text = LASTFM_UNKNOWN;
+    clock_advance(&r->clock, 10 * 60 * 1000);
+    enrich_wake(r->w);
+    UNTIL(r, is_done(r));
+    for (; before < r->n_told; before++)
+        if (r->told[before].kind == EVENT_PROVIDER)
+            return;
+    fail_msg("nobody was told that the provider answers again");
+}
+
+static void rate_is_the_mean_of_a_minute(void **state)
+{
+    struct room *r = *state;
+    struct buf b;
+    struct json_out o;
+
+    start_ready(r);
+    for (int i = 0; i < 60; i++)
+        enrich_advanced(r->w, true);
+    clock_advance(&r->clock, 40 * 1000);
+    buf_init(&b, 0);
+    json_out_init(&o, &b);
+    enrich_progress_json(r->w, &o);
+    assert_non_null(strstr(buf_cstr(&b), "\"rate_per_second\":1.00,"));
+    clock_advance(&r->clock, 40 * 1000);
+    buf_reset(&b);
+    json_out_init(&o, &b);
+    enrich_progress_json(r->w, &o);
+    assert_non_null(strstr(buf_cstr(&b), "\"rate_per_second\":0.00,"));
+    buf_deinit(&b);
+}
+
+/* --- one song, now ----------------------------------------------------------------------------------------- */
+
+static void asking_for_one_song_answers(void **state)
+{
+    struct room *r = *state;
+    int64_t id = add_numbered(r, 1);
+
+    start(r);
+    UNTIL(r, is_done(r));
+    ask(r, id);
+    UNTIL(r, r->answers == 1);
+    assert_int_equal(r->rc, 0);
+}
+
+static void asking_for_a_manual_song_answers_and_keeps_it(void **state)
+{
+    struct room *r = *state;
+    int64_t id = add_numbered(r, 1);
+
+    set(r, "enrichment.autostart", "no");
+    start_ready(r);
+    write_now(r, "UPDATE songs SET metadata_status = 'manual', confidence = 1", 0);
+    write_now(r, "DELETE FROM enrichment_queue", 0);
+    command(r, WORKER_CMD_START);
+    ask(r, id);
+    UNTIL(r, r->answers == 2);
+    assert_int_equal(r->rc, 0);
+    assert_int_equal(ask_db(r, "SELECT count(*) FROM songs WHERE metadata_status = 'manual'"), 1);
+}
+
+static void asking_for_no_song_is_refused(void **state)
+{
+    struct room *r = *state;
+    int64_t absent = add_numbered(r, 1);
+
+    set(r, "enrichment.autostart", "no");
+    start_ready(r);
+    write_now(r, "UPDATE songs SET present = 0", 0);
+    command(r, WORKER_CMD_START);
+    ask(r, absent);
+    UNTIL(r, r->answers == 2);
+    assert_int_equal(r->rc, ERR_NOT_FOUND);
+    ask(r, 4711);
+    UNTIL(r, r->answers == 3);
+    assert_int_equal(r->rc, ERR_NOT_FOUND);
+}
+
+static void asking_a_worker_that_rests_is_refused(void **state)
+{
+    struct room *r = *state;
+    int64_t id = add_numbered(r, 1);
+
+    set(r, "enrichment.autostart", "no");
+    start_ready(r);
+    ask(r, id);
+    UNTIL(r, r->answers == 1);
+    assert_int_equal(r->rc, ERR_UNAVAILABLE);
+}
+
+static void asking_is_answered_when_the_last_provider_falls_away(void **state)
+{
+    struct room *r = *state;
+    int64_t id = add_numbered(r, 1);
+
+    start(r);
+    UNTIL(r, is_done(r));
+    r->scripts[LASTFM_SCRIPT].kind = SCRIPT_HANG;
+    write_now(r, "DELETE FROM answers WHERE provider = 'lastfm'", 0);
+    ask(r, id);
+    write_now(r, "UPDATE enrichment_queue SET asked = 2", 0);
+    set(r, "lastfm.enabled", "no");
+    enrich_reconfigure(r->w);
+    UNTIL(r, r->answers == 1);
+    assert_int_equal(r->rc, 0);
+}
+
+/* --- one test request -------------------------------------------------------------------------------------- */
+
+static void provider_is_tested_while_the_worker_rests(void **state)
+{
+    struct room *r = *state;
+
+    set(r, "enrichment.autostart", "no");
+    r->scripts[LASTFM_SCRIPT].text = LASTFM_QUEEN;
+    start_ready(r);
+    try_provider(r, PROVIDER_LASTFM);
+    assert_int_equal(r->rc, 0);
+    assert_string_equal(r->kind, "found");
+    set(r, "API_KEYS.lastfm", "");
+    enrich_reconfigure(r->w);
+    try_provider(r, PROVIDER_LASTFM);
+    assert_string_equal(r->kind, "needs_key");
+    try_provider(r, PROVIDER_LISTENBRAINZ);
+    assert_int_equal(r->rc, ERR_NOT_FOUND);
+}
+
+static void test_that_cannot_be_sent_does_not_succeed(void **state)
+{
+    struct room *r = *state;
+
+    set(r, "enrichment.autostart", "no");
+    start_ready(r);
+    free(r->w->user_agent);
+    r->w->user_agent = mem_strdup("two\nlines");
+    try_provider(r, PROVIDER_LASTFM);
+    assert_int_equal(r->rc, ERR_INVALID);
+}
+
+static void refused_provider_that_passes_a_test_is_asked_again(void **state)
+{
+    struct room *r = *state;
+
+    add_numbered(r, 1);
+    set(r, "lastfm.enabled", "no");
+    r->scripts[MB_SCRIPT].text = MB_FORBIDDEN;
+    start(r);
+    UNTIL(r, r->ready && lane_of(r, PROVIDER_MUSICBRAINZ)->state == LANE_KEY_REFUSED && enrich_is_idle(r->w));
+    assert_int_equal(ask_db(r, QUEUED), 1);
+    r->scripts[MB_SCRIPT].text = MB_UNKNOWN;
+    try_provider(r, PROVIDER_MUSICBRAINZ);
+    assert_string_equal(r->kind, "not_found");
+    UNTIL(r, is_done(r));
+}
+
+static void new_contact_gives_a_refused_provider_another_chance(void **state)
+{
+    struct room *r = *state;
+
+    add_numbered(r, 1);
+    set(r, "lastfm.enabled", "no");
+    r->scripts[MB_SCRIPT].text = MB_FORBIDDEN;
+    start(r);
+    UNTIL(r, r->ready && lane_of(r, PROVIDER_MUSICBRAINZ)->state == LANE_KEY_REFUSED && enrich_is_idle(r->w));
+    r->scripts[MB_SCRIPT].text = MB_UNKNOWN;
+    set(r, "musicbrainz.contact", "singer@example.org");
+    enrich_reconfigure(r->w);
+    UNTIL(r, is_done(r));
+}
+
+#define ROOM_TEST(f) cmocka_unit_test_setup_teardown(f, room_setup, room_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ROOM_TEST(song_nobody_knows_fails_after_both_were_asked),
+        ROOM_TEST(song_of_the_highest_priority_is_asked_first),
+        ROOM_TEST(refusal_costs_no_attempt_and_holds_the_song_back),
+        ROOM_TEST(refused_song_lets_others_pass),
+        ROOM_TEST(three_failures_give_up),
+        ROOM_TEST(refused_key_settles_what_the_others_have_answered),
+        ROOM_TEST(pause_gives_armed_songs_back),
+        ROOM_TEST(pause_while_an_answer_is_read_asks_no_further),
+        ROOM_TEST(key_taken_away_while_an_answer_is_read_is_no_answer),
+        ROOM_TEST(closing_before_it_is_ready),
+        ROOM_TEST(closing_while_the_queue_is_read),
+        ROOM_TEST(closing_while_an_attempt_is_written),
+        ROOM_TEST(closing_while_a_token_is_waited_for),
+        ROOM_TEST(closing_while_a_request_is_on_its_way),
+        ROOM_TEST(closing_while_a_refusal_is_read),
+        ROOM_TEST(closing_while_a_refused_key_is_read),
+        ROOM_TEST(closing_while_half_an_answer_is_read),
+        ROOM_TEST(closing_while_an_attempt_is_given_back),
+        ROOM_TEST(closing_while_an_outcome_is_stored_keeps_it),
+        ROOM_TEST(what_was_asked_is_answered_when_it_closes),
+        ROOM_TEST(a_closed_worker_can_still_be_told),
+        ROOM_TEST(each_command_tells_its_own_state),
+        ROOM_TEST(start_needs_a_provider),
+        ROOM_TEST(copies_wait_for_the_first_without_spinning),
+        ROOM_TEST(copies_do_not_hold_others_up),
+        ROOM_TEST(copies_are_served_from_one_answer),
+        ROOM_TEST(song_that_everybody_has_answered_leaves_the_queue),
+        ROOM_TEST(newly_usable_provider_is_asked_for_what_the_others_did_not_know),
+        ROOM_TEST(slower_pace_ends_after_a_while),
+        ROOM_TEST(one_outage_is_counted_once),
+        ROOM_TEST(recovery_is_told),
+        ROOM_TEST(rate_is_the_mean_of_a_minute),
+        ROOM_TEST(asking_for_one_song_answers),
+        ROOM_TEST(asking_for_a_manual_song_answers_and_keeps_it),
+        ROOM_TEST(asking_for_no_song_is_refused),
+        ROOM_TEST(asking_a_worker_that_rests_is_refused),
+        ROOM_TEST(asking_is_answered_when_the_last_provider_falls_away),
+        ROOM_TEST(provider_is_tested_while_the_worker_rests),
+        ROOM_TEST(test_that_cannot_be_sent_does_not_succeed),
+        ROOM_TEST(refused_provider_that_passes_a_test_is_asked_again),
+        ROOM_TEST(new_contact_gives_a_refused_provider_another_chance),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
