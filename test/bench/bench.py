@@ -130,7 +130,7 @@ def bench_scan():
         fill(d.songs, FILES)
         os.listdir(d.songs)
         firsts, floors, agains, again_floors, written = [], [], [], [], 0
-        for _ in range(3):
+        for _ in range(5):
             for f in home.glob("songbook.db*"):
                 f.unlink()
             d.start()
@@ -146,7 +146,7 @@ def bench_scan():
             ms, text = floor("fill", d.songs, d.database, home / "floor.db")
             floors.append(ms)
             again_floors.append(floor("again", d.songs, d.database)[0])
-        say("scan: %d files, three rounds; floor: %s" % (FILES, text.split(": ", 1)[1]))
+        say("scan: %d files, five rounds; floor: %s" % (FILES, text.split(": ", 1)[1]))
         say("      first scan with parsing %s ms, floor %s ms: ratio %.2f of the medians (at most 1.8)"
             % (rounded(firsts), rounded(floors), statistics.median(firsts) / statistics.median(floors)))
         say("      unchanged rescan %s ms, floor %s ms: ratio %.2f (at most 1.3); transactions written: %d (0)"
