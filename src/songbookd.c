@@ -48,6 +48,8 @@ struct daemon {
     int64_t start_count;
     int64_t failed_before;         /* total_failed at start, for the exit code of --once */
     bool scan_settled, closing, db_closed;
+    bool started;                  /* all parts are there, so that they can be closed in order */
+    bool stop_wished;              /* a signal came before that */
     uint64_t last_activity;        /* monotonic ms of the last listing of a song, for --wait */
     bool waiting;                  /* start-up waits for an asynchronous step */
     int waited_rc;
@@ -285,9 +287,9 @@ static void on_summary(uv_timer_t *t)
 /* One line a minute while there is work (every 5 s for a person at a terminal); no timer at rest. */
 static void want_summary(struct daemon *d)
 {
-    bool working = dbq_counts(d->q)->queued > 0 && enrich_mode(d->enrich) == WORKER_RUNNING;
-
-    if (working && !d->closing && !uv_is_active((uv_handle_t *)&d->summary_timer))
+    if (d->closing || uv_is_active((uv_handle_t *)&d->summary_timer))
+        return;
+    if (dbq_counts(d->q)->queued > 0 && enrich_mode(d->enrich) == WORKER_RUNNING)
         uv_timer_start(&d->summary_timer, on_summary, isatty(STDERR_FILENO) ? 5000 : 60000, 0);
 }
 
@@ -295,7 +297,8 @@ static void on_committed(void *arg)
 {
     struct daemon *d = arg;
 
-    events_progress_changed(d->events);
+    if (!d->closing)
+        events_progress_changed(d->events);
     if (d->enrich)
         want_summary(d);
 }
@@ -304,7 +307,7 @@ static void write_progress(void *arg, struct json_out *o)
 {
     struct daemon *d = arg;
 
-    if (d->api)
+    if (d->api && !d->closing)   /* a late timer: what progress tells of may be gone */
         api_progress_members(d->api, o);
 }
 
@@ -401,14 +404,26 @@ static void shut_down(struct daemon *d, int code)
         shutdown_scan(d);
 }
 
+/* Half a start cannot be undone part by part, and need not be: nothing was acknowledged. Opening may wait for another program's
+ * lock, so the start is given up when it takes its time, else it ends as soon as it is over. */
+static void stop_during_start(struct daemon *d)
+{
+    uv_update_time(&d->loop);
+    uv_timer_start(&d->limit_timer, on_limit, SHUTDOWN_LIMIT_MS, 0);
+    d->stop_wished = true;
+}
+
 static void on_stop_signal(uv_signal_t *h, int signum)
 {
     struct daemon *d = h->data;
 
-    if (d->closing)
+    if (d->closing || d->stop_wished)
         _exit(128 + signum);   /* asked twice: at once */
     log_info("main", "stopping on signal %d", signum);
-    shut_down(d, 0);
+    if (d->started)
+        shut_down(d, 0);
+    else
+        stop_during_start(d);
 }
 
 static void on_hup(uv_signal_t *h, int signum)
@@ -505,6 +520,16 @@ static void on_command(void *arg, int rc, bool changed, enum worker_mode mode)
     wait_over(arg, rc, NULL);
 }
 
+/* The worker's totals count since it was started: started anew, they begin at 0. */
+static void start_once(struct daemon *d)
+{
+    enrich_command(d->enrich, WORKER_CMD_START, on_command, d);
+    if (wait_for(d) == ERR_UNAVAILABLE)
+        log_warn("main", "no provider is usable: names are read, nothing can be asked");
+    if (dbq_counts(d->q)->total_failed < d->failed_before)
+        d->failed_before = dbq_counts(d->q)->total_failed;
+}
+
 static int start_work(struct daemon *d, struct err *e)
 {
     const char *events_file = config_text(d->config, OPT_EVENTS_FILE);
@@ -522,11 +547,8 @@ static int start_work(struct daemon *d, struct err *e)
 
     d->enrich = enrich_new(&deps, on_ready, d);
     rc = wait_for(d);
-    if (rc == 0 && d->args.once && enrich_mode(d->enrich) != WORKER_RUNNING) {
-        enrich_command(d->enrich, WORKER_CMD_START, on_command, d);
-        if (wait_for(d) == ERR_UNAVAILABLE)
-            log_warn("main", "no provider is usable: names are read, nothing can be asked");
-    }
+    if (rc == 0 && d->args.once)
+        start_once(d);
     d->scan = scan_new(&d->loop, &clock_system, d->q, d->events, &scan);
     if (rc == 0 && events_file[0])
         return event_log_new(&d->loop, d->events, events_file, &d->event_log, e);
@@ -633,7 +655,11 @@ static int run(struct daemon *d)
     d->last_activity = clock_mono(&clock_system);
     if (d->args.once)
         uv_timer_start(&d->once_timer, on_once_timer, 200, 200);
-    scan_start(d->scan, false);
+    d->started = true;
+    if (d->stop_wished)
+        shut_down(d, 0);
+    else
+        scan_start(d->scan, false);
     want_summary(d);
     uv_run(&d->loop, UV_RUN_DEFAULT);
     uv_close((uv_handle_t *)&d->limit_timer, NULL);
