@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -25,7 +26,12 @@ struct event_log {
     bool reopen;               /* wished; `reopening` is the copy that the pool reads */
     bool reopening;
     int failed;                /* errno of the last write, 0 none */
+    int complained;            /* the errno that was logged last; 0 when writing went well since */
+    size_t written;            /* of `writing` */
+    size_t rest;               /* bytes at the front of `waiting`, or of `writing` when busy, that end a line begun before */
+    uint64_t last_seq;
     uint64_t lost_from, lost_to;
+    uint64_t gap_from;         /* of the gap in `writing`; 0 none */
     void (*closed)(void *arg);
     void *closed_arg;
 };
@@ -64,6 +70,7 @@ static void write_on_pool(uv_work_t *work)
 
     rotate_if_large(l);
     l->failed = 0;
+    l->written = 0;
     while (at < l->writing.len) {
         ssize_t n = write(l->fd, l->writing.data + at, l->writing.len - at);
         if (n < 0 && errno == EINTR)
@@ -73,6 +80,7 @@ static void write_on_pool(uv_work_t *work)
             return;
         }
         at += (size_t)n;
+        l->written = at;
     }
 }
 
@@ -92,25 +100,68 @@ static void finish(struct event_log *l)
 
 static void pump(struct event_log *l);
 
+/* 0 when there is no line. */
+static uint64_t seq_of_line(const char *text, size_t n)
+{
+    static const char head[] = "{\"seq\":";
+
+    return n > sizeof head - 1 && memcmp(text, head, sizeof head - 1) == 0 ? strtoull(text + sizeof head - 1, NULL, 10) : 0;
+}
+
+/* What could not be written becomes a gap; a line that was begun is ended when writing works again. */
+static void give_up_lines(struct event_log *l)
+{
+    const char *text = buf_cstr(&l->writing);
+    size_t at = l->written, end = at;
+    bool torn = at < l->rest || (at && text[at - 1] != '\n');
+    uint64_t first;
+
+    while (torn && end < l->writing.len && text[end++] != '\n')
+        ;
+    first = seq_of_line(text + end, l->writing.len - end);
+    if (!first && l->waiting.len)
+        first = seq_of_line(buf_cstr(&l->waiting), l->waiting.len);
+    if (l->gap_from && (!first || l->gap_from < first))
+        first = l->gap_from;
+    if (first && (!l->lost_from || first < l->lost_from))
+        l->lost_from = first;
+    if (first)
+        l->lost_to = l->last_seq;
+    buf_reset(&l->waiting);
+    if (!l->closing)
+        buf_add(&l->waiting, text + at, end - at);
+    l->rest = l->waiting.len;
+}
+
 static void after_write(uv_work_t *work, int status)
 {
     struct event_log *l = container_of(work, struct event_log, work);
 
     (void)status;
     l->busy = false;
-    if (l->failed) {
+    if (l->failed && l->failed != l->complained)   /* once, not for each event */
         log_warn("events", "cannot write events: %s path='%s'", strerror(l->failed), l->path ? l->path : "-");
-        buf_reset(&l->waiting);
-    }
-    pump(l);
+    if (l->failed || l->written)
+        l->complained = l->failed;
+    if (l->failed)
+        give_up_lines(l);
+    else
+        l->rest = 0;
+    l->gap_from = 0;
+    if (!l->failed || l->closing)
+        pump(l);   /* else the next event tries again */
 }
 
 static void note_lost(struct event_log *l)
 {
-    if (!l->lost_to || l->waiting.len > EVENT_LOG_QUEUE / 2)
+    char stamp[32];
+
+    if (!l->lost_to || (l->closing && l->complained) || l->waiting.len > EVENT_LOG_QUEUE / 2)
         return;
-    buf_addf(&l->waiting, "{\"seq\":%llu,\"event\":\"gap\",\"from\":%llu,\"to\":%llu}\n", (unsigned long long)l->lost_to,
-             (unsigned long long)l->lost_from, (unsigned long long)l->lost_to);
+    clock_iso(clock_wall(&clock_system), stamp);
+    buf_addf(&l->waiting, "{\"seq\":%llu,\"time\":\"%s\",\"event\":\"gap\",\"from\":%llu,\"to\":%llu}\n",
+             (unsigned long long)l->lost_to, stamp, (unsigned long long)l->lost_from, (unsigned long long)l->lost_to);
+    l->gap_from = l->lost_from;
     l->lost_from = l->lost_to = 0;
 }
 
@@ -120,6 +171,10 @@ static void pump(struct event_log *l)
 
     if (l->busy)
         return;
+    if (l->reopen) {   /* the front of that line stays in the old file */
+        buf_drop_front(&l->waiting, l->rest);
+        l->rest = 0;
+    }
     note_lost(l);
     if (l->waiting.len == 0 && !l->reopen) {
         if (l->closing)
@@ -142,6 +197,9 @@ static void on_event(void *arg, enum event_kind k, uint64_t seq, struct slice js
 
     if (k == EVENT_HEARTBEAT)
         return;
+    l->last_seq = seq;
+    if (!l->busy && l->lost_to)
+        note_lost(l);
     if (l->lost_to || l->waiting.len + json.n + 1 > EVENT_LOG_QUEUE) {
         l->lost_from = l->lost_from ? l->lost_from : seq;
         l->lost_to = seq;
