@@ -30,6 +30,7 @@ SONGS = [
     ("UB40 - Red Red Wine (Karaoke).mp4", "UB40", "Red Red Wine", 1983, "reggae"),
     ("Stand By Me - Ben E King (karaoke).mp4", "Ben E. King", "Stand by Me", 1961, "soul"),
     ("Toto_-_Africa.mp3", "Toto", "Africa", 1982, "rock"),
+    # names no artist: what the providers know is only proposed
     ("Hotel California karaoke.mkv", "Eagles", "Hotel California", 1976, "rock"),
     ("Nena - 99 Luftballons (Karaoke).mp4", "Nena", "99 Luftballons", 1983, "new wave"),
     ("Edith Piaf - La vie en rose karaoke.mp4", "Édith Piaf", "La Vie en rose", 1947, "chanson"),
@@ -71,8 +72,9 @@ def main():
         [args.songbookd, "--config", os.devnull, "--database", os.path.join(home, "songbook.db"), "--socket", os.path.join(home, "socket"),
          "--set", "lastfm.url=" + fake.lastfm_url, "--set", "musicbrainz.url=" + fake.musicbrainz_url, "--set", "musicbrainz.rate=4",
          *args.args, library], env=env)
-    for sig in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(sig, lambda number, frame: daemon.poll() is None and number == signal.SIGTERM and daemon.terminate())
+    # Ctrl-C reaches the daemon by itself; a closed terminal does, too, but only lets it read its configuration again.
+    for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sig, lambda number, frame: daemon.poll() is None and number != signal.SIGINT and daemon.terminate())
     code = daemon.wait()
     fake.stop()
     shutil.rmtree(home, ignore_errors=True)
