@@ -3,12 +3,10 @@
 
 Needs a release build in build/. Uses only 127.0.0.1 and temporary folders; each bench ends by itself.
 """
-import json
 import os
 import pathlib
 import re
 import shutil
-import sqlite3
 import statistics
 import subprocess
 import sys
@@ -104,8 +102,8 @@ def bench_songs():
         began = time.monotonic()
         d.start()
         wait_for(lambda: d.get("progress")["by_status"]["enriched"] >= 1000, "1,000 enriched songs", 400)
-        say("songs: 1,000 songs named by Last.fm in %.0f s (under 300); refused for the rate: %d (0)"
-            % (time.monotonic() - began, len(fake.broken)))
+        say("songs: 1,000 songs named by Last.fm in %.0f s (under 300); refused for the rate: %s (none)"
+            % (time.monotonic() - began, fake.broken or "none"))
         d.stop()
     fake.stop()
 
