@@ -115,8 +115,8 @@ static uint64_t bounded_rest(int64_t until_ms, int64_t now, uint64_t most)
     return (uint64_t)(until_ms - now) < most ? (uint64_t)(until_ms - now) : most;
 }
 
-/* The start is stored with the attempt, a little before its token: a few songs may have been armed behind it when the process died. Near
- * to now it counts as now, so that a restart loop breaks no limit. */
+/* The start is stored with the attempt, a little before its token: a few songs may have been armed behind it when the
+ * process died. Near to now it counts as now, so that a restart loop breaks no limit. */
 static int64_t last_start(const struct lane *l, const struct provider_state *kept, int64_t wall)
 {
     return wall - kept->last_start_ms < 4 * (int64_t)l->interval_ms ? wall : kept->last_start_ms;
