@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "build_config.h"
@@ -688,6 +689,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     umask(027);
     mallopt(M_ARENA_MAX, 1);   /* pool threads would each keep an arena: 7 MB more at 10,000 songs */
+    srand((unsigned)hash_seed());   /* jitter: no two machines behind one address come back together */
     d.config = config_new();
     rc = args_read(argc, argv, &d.args, d.config, &e);
     if (rc == 0 && d.args.help)

@@ -14,7 +14,6 @@
 
 #define RECHECK_AFTER_MS (28LL * 24 * 3600 * 1000)   /* "not found" is believed for four weeks */
 #define RECHECK_EVERY_MS (24ULL * 3600 * 1000)
-#define ASK_PATIENCE_MS 20000
 
 const char *worker_mode_name(enum worker_mode m)
 {
@@ -265,8 +264,6 @@ static void on_recheck_closed(uv_handle_t *h)
     enrich_release(h->data);
 }
 
-static void ask_finish(struct ask *a, int rc);
-
 void enrich_close(struct enrich *w, void (*closed)(void *arg), void *arg)
 {
     w->closing = true;
@@ -322,21 +319,11 @@ uint64_t enrich_last_advance(const struct enrich *w)
     return w->last_advance;
 }
 
-static void count_done(struct enrich *w)
-{
-    uint64_t second = clock_mono(w->d.clock) / 1000;
-
-    for (uint64_t s = w->done_second + 1; s <= second && s <= w->done_second + RATE_SECONDS; s++)
-        w->done_in[s % RATE_SECONDS] = 0;
-    w->done_second = second;
-    w->done_in[second % RATE_SECONDS]++;
-}
-
 void enrich_advanced(struct enrich *w, bool left_queue)
 {
     w->last_advance = clock_mono(w->d.clock);
     if (left_queue)
-        count_done(w);
+        enrich_count_done(w);
     events_progress_changed(w->d.events);
 }
 
@@ -551,220 +538,4 @@ void enrich_command(struct enrich *w, enum worker_command cmd, worker_cb done, v
     }
     w->open++;
     dbq_write(w->d.q, &c->op);
-}
-
-/* --- one song, now ---------------------------------------------------------------------------------- */
-
-static void on_ask_timer_closed(uv_handle_t *h)
-{
-    struct ask *a = h->data;
-    struct enrich *w = a->w;
-
-    a->done(a->arg, a->rc);
-    free(a);
-    enrich_release(w);
-}
-
-static void ask_finish(struct ask *a, int rc)
-{
-    if (a->finished)
-        return;
-    a->finished = true;
-    a->rc = rc;
-    list_del(&a->link);
-    if (!a->queued)
-        return;   /* ask_done closes it */
-    uv_close((uv_handle_t *)&a->timer, on_ask_timer_closed);
-}
-
-static void on_ask_timer(uv_timer_t *t)
-{
-    ask_finish(t->data, ERR_TIMEOUT);
-}
-
-static int run_ask(struct db *db, struct dbq_op *op)
-{
-    struct ask *a = container_of(op, struct ask, op);
-    struct queue_result r;
-    int rc = queue_add(db, &a->song_id, 1, 1000, true, clock_wall(a->w->d.clock), &r, &op->err);
-
-    return rc == 0 && r.unknown ? err_set(&op->err, ERR_NOT_FOUND, "there is no song %lld", (long long)a->song_id) : rc;
-}
-
-static void ask_done(struct dbq_op *op, int rc)
-{
-    struct ask *a = container_of(op, struct ask, op);
-
-    a->queued = true;
-    if (a->finished || rc) {
-        a->rc = a->finished ? a->rc : rc;
-        a->finished = true;
-        list_del(&a->link);
-        uv_close((uv_handle_t *)&a->timer, on_ask_timer_closed);
-        return;
-    }
-    uv_update_time(a->w->d.loop);
-    uv_timer_start(&a->timer, on_ask_timer, ASK_PATIENCE_MS, 0);
-    enrich_wake(a->w);
-}
-
-static int run_unavailable(struct db *db, struct dbq_op *op)
-{
-    (void)db;
-    (void)op;
-    return ERR_UNAVAILABLE;
-}
-
-void enrich_ask(struct enrich *w, int64_t song_id, void (*done)(void *arg, int rc), void *arg)
-{
-    struct ask *a = mem_zalloc(sizeof *a);
-
-    a->w = w;
-    a->song_id = song_id;
-    a->done = done;
-    a->arg = arg;
-    uv_timer_init(w->d.loop, &a->timer);
-    a->timer.data = a;
-    list_add(&w->asks, &a->link);
-    a->op = (struct dbq_op){.run = run_ask, .done = ask_done, .flags = DBQ_URGENT};
-    if (!enrich_is_running(w) || enrich_usable(w) == 0)
-        a->op.run = run_unavailable;
-    w->open++;
-    dbq_write(w->d.q, &a->op);
-}
-
-/* --- one test request ---------------------------------------------------------------------------------- */
-
-struct refusal {
-    uv_timer_t timer;
-    struct enrich *w;
-    int rc;
-    char kind[16], detail[160];
-    void (*done)(void *arg, int rc, const char *kind, const char *detail);
-    void *arg;
-};
-
-static void on_refusal_closed(uv_handle_t *h)
-{
-    struct refusal *r = container_of((uv_timer_t *)h, struct refusal, timer);
-    struct enrich *w = r->w;
-
-    r->done(r->arg, r->rc, r->kind, r->detail);
-    free(r);
-    enrich_release(w);
-}
-
-/* Answers later, as promised, although nothing is asked. */
-static void refuse_test(struct enrich *w, int rc, const char *kind, const char *detail,
-                        void (*done)(void *arg, int rc, const char *kind, const char *detail), void *arg)
-{
-    struct refusal *r = mem_zalloc(sizeof *r);
-
-    r->w = w;
-    r->rc = rc;
-    r->done = done;
-    r->arg = arg;
-    snprintf(r->kind, sizeof r->kind, "%s", kind);
-    snprintf(r->detail, sizeof r->detail, "%s", detail);
-    uv_timer_init(w->d.loop, &r->timer);
-    w->open++;
-    uv_close((uv_handle_t *)&r->timer, on_refusal_closed);
-}
-
-void enrich_test(struct enrich *w, int provider, void (*done)(void *arg, int rc, const char *kind, const char *detail), void *arg)
-{
-    struct lane *l = provider >= 0 && provider < PROVIDER_COUNT ? &w->lanes[provider] : NULL;
-
-    if (!l || !l->p)
-        refuse_test(w, ERR_NOT_FOUND, "not_found", "there is no such provider", done, arg);
-    else if (l->state == LANE_DISABLED || l->state == LANE_NEEDS_KEY)
-        refuse_test(w, 0, lane_word(l), l->state == LANE_DISABLED ? "it is switched off" : "it needs a key", done, arg);
-    else if (lane_is_blocked(l))
-        refuse_test(w, 0, "refused", "it asked us to wait; try again later", done, arg);
-    else
-        job_start(job_new_test(l, done, arg));
-}
-
-/* --- telling ---------------------------------------------------------------------------------------------- */
-
-static double rate_per_second(const struct enrich *w)
-{
-    uint64_t second = clock_mono(w->d.clock) / 1000, sum = 0;
-
-    for (uint64_t s = 0; s < RATE_SECONDS; s++)
-        if (second >= s && second - s <= w->done_second)   /* what lies behind it was cleared or is not yet written */
-            sum += w->done_in[(second - s) % RATE_SECONDS];
-    return (double)sum / RATE_SECONDS;
-}
-
-/* Songs a lane has yet to ask for, by the budget it has; the slowest lane decides. -1 when it cannot be said. */
-static double eta_seconds(const struct enrich *w)
-{
-    const struct counts *c = dbq_counts(w->d.q);
-    double longest = 0;
-
-    if (c->queued == 0)
-        return 0;
-    if (!enrich_is_running(w) || enrich_usable(w) == 0)
-        return -1;
-    for (int i = 0; i < PROVIDER_COUNT; i++) {
-        int64_t songs = 0;
-        double s;
-        if (!lane_is_usable(&w->lanes[i]))
-            continue;
-        for (unsigned mask = 0; mask < 1u << PROVIDER_COUNT; mask++)
-            if (!(mask & 1u << i))
-                songs += c->queued_asked[mask];
-        s = ((double)songs * lane_interval(&w->lanes[i]) + (double)lane_rest_ms(&w->lanes[i])) / 1000;
-        if (s > longest)
-            longest = s;
-    }
-    return longest;
-}
-
-static bool all_offline(const struct enrich *w)
-{
-    unsigned usable = enrich_usable(w);
-
-    for (int i = 0; i < PROVIDER_COUNT; i++)
-        if (usable & 1u << i && !w->lanes[i].offline)
-            return false;
-    return usable != 0;
-}
-
-void enrich_progress_json(const struct enrich *w, struct json_out *o)
-{
-    const struct counts *c = dbq_counts(w->d.q);
-    double eta = eta_seconds(w);
-    char stamp[32];
-
-    json_put_bool(o, "running", w->wish.running);
-    json_put_bool(o, "paused", w->wish.paused);
-    json_put_str(o, "state", worker_mode_name(enrich_mode(w)));
-    json_put_int(o, "total_processed", c->total_processed);
-    json_put_int(o, "total_enriched", c->total_enriched);
-    json_put_int(o, "total_failed", c->total_failed);
-    if (w->wish.started_at_ms)
-        clock_iso(w->wish.started_at_ms, stamp);
-    json_put_str(o, "started_at", w->wish.started_at_ms ? stamp : NULL);
-    json_put_num(o, "rate_per_second", rate_per_second(w), 2);
-    if (eta < 0)
-        json_put_null(o, "eta_seconds");
-    else
-        json_put_int(o, "eta_seconds", (int64_t)(eta + 0.999));
-    json_put_bool(o, "offline", all_offline(w));
-    json_open(o, "providers", '{');
-    for (int i = 0; i < PROVIDER_COUNT; i++)
-        if (w->lanes[i].p)
-            lane_json(&w->lanes[i], o, provider_name((enum provider_id)i));
-    json_close(o, '}');
-}
-
-void enrich_providers_json(const struct enrich *w, struct json_out *o)
-{
-    json_open(o, "providers", '[');
-    for (int i = 0; i < PROVIDER_COUNT; i++)
-        if (w->lanes[i].p)
-            lane_json(&w->lanes[i], o, NULL);
-    json_close(o, ']');
 }

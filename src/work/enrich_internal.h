@@ -1,5 +1,5 @@
 /* The worker's inside: enrich.c (the worker and its commands), lane.c (one provider's budget, breaker and state),
- * job.c (one question to one provider). Private to these three files. Loop thread only. */
+ * job.c (one question to one provider), ask.c (what a person asks beside the queue), enrich_tell.c (what it tells). Private to these files. Loop thread only. */
 #ifndef SONGBOOKD_WORK_ENRICH_INTERNAL_H
 #define SONGBOOKD_WORK_ENRICH_INTERNAL_H
 
@@ -68,7 +68,7 @@ struct lane {
     struct rate_limit *limit;
     double interval_ms;                  /* by the settings; a penalty may stretch it */
     struct list slots;                   /* armed jobs, first come first */
-    int armed, in_flight, reading;
+    int in_flight;
     bool peeking, dry;
     bool look_again;                     /* woken while peeking: the answer may be older than what woke us */
     uint64_t resume_at;                  /* monotonic ms until which the lane takes no job; 0 none */
@@ -90,6 +90,8 @@ struct lane {
     unsigned after;
     int64_t next_at;
 };
+
+#define ASKS_MAX 64                      /* songs asked for at a time; as many as the server has connections */
 
 struct ask {
     struct list link;
@@ -117,9 +119,7 @@ struct enrich {
     uint32_t done_in[RATE_SECONDS];      /* songs that left the queue, per second of monotonic time */
     uint64_t done_second;
     int open;                            /* things that must end before the memory goes */
-    struct dbq_op settle;
     bool settling, settle_again;
-    struct dbq_op start_op;
     void (*ready_cb)(void *arg, int rc);
     void *ready_arg;
     uv_timer_t recheck_timer;
@@ -136,6 +136,12 @@ unsigned enrich_usable(const struct enrich *w);       /* mask of providers that 
 void enrich_settle(struct enrich *w);
 bool enrich_is_running(const struct enrich *w);
 void enrich_regained(struct enrich *w);               /* a provider can be asked that could not be before */
+
+/* ask.c */
+void ask_finish(struct ask *a, int rc);               /* answers it; harmless when it was */
+
+/* enrich_tell.c */
+void enrich_count_done(struct enrich *w);             /* a song left the queue: for the rate */
 
 /* lane.c */
 void lane_init(struct lane *l, struct enrich *w, const struct provider *p);

@@ -295,7 +295,6 @@ static void job_slot(struct job *j)
 {
     job_move(j, JOB_SLOT);
     list_add(&j->lane->slots, &j->slot_link);
-    j->lane->armed++;
     lane_slot_wanted(j->lane);
 }
 
@@ -317,7 +316,6 @@ static void after_read(uv_work_t *work, int status)
     enum answer_class kind = j->answer.kind;
 
     (void)status;
-    l->reading--;
     forget_reply(j);
     if (!j->from_cache)
         lane_took_answer(l, &j->answer);
@@ -351,7 +349,6 @@ static void after_read(uv_work_t *work, int status)
 static void job_read(struct job *j)
 {
     job_move(j, JOB_READ);
-    j->lane->reading++;
     uv_queue_work(j->lane->w->d.loop, &j->work, read_on_pool, after_read);
 }
 
@@ -401,7 +398,6 @@ bool job_fetch(struct job *j)
     int rc;
 
     list_del(&j->slot_link);
-    l->armed--;
     if (l->p->build(&l->settings, &w, j->stage, &request)) {
         job_unaskable(j);
         return false;
@@ -477,7 +473,6 @@ void job_cancel(struct job *j)
     j->closing = true;
     if (j->state == JOB_SLOT) {
         list_del(&j->slot_link);
-        j->lane->armed--;
         job_refund(j, 0);
     } else if (j->state == JOB_FETCH && j->fetch) {
         fetch_cancel(j->fetch);

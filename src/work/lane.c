@@ -6,7 +6,6 @@
  */
 #include "work/enrich_internal.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,14 +153,35 @@ static int flight_limit(const struct lane *l)
     return l->offline || l->failures >= FAILURES_BEFORE_REST || l->refusals >= SHED_BEFORE_REST ? 1 : l->p->max_in_flight;
 }
 
+enum mood { MOOD_OK, MOOD_PACING, MOOD_REFUSED, MOOD_FAILING, MOOD_OFFLINE, MOOD_DISABLED, MOOD_NEEDS_KEY, MOOD_KEY_REFUSED };
+
+static enum mood lane_mood(const struct lane *l)
+{
+    static const enum mood of_state[] = {
+        [LANE_DISABLED] = MOOD_DISABLED, [LANE_NEEDS_KEY] = MOOD_NEEDS_KEY, [LANE_KEY_REFUSED] = MOOD_KEY_REFUSED};
+
+    if (l->state != LANE_OK)
+        return of_state[l->state];
+    if (l->offline)
+        return MOOD_OFFLINE;
+    if (lane_is_blocked(l))
+        return l->failures >= FAILURES_BEFORE_REST ? MOOD_FAILING : MOOD_REFUSED;
+    return l->in_flight || !list_is_empty(&l->slots) ? MOOD_PACING : MOOD_OK;
+}
+
+const char *lane_word(const struct lane *l)
+{
+    static const char *const words[] = {"ok", "pacing", "refused", "failing", "offline", "disabled", "needs_key", "key_refused"};
+
+    return words[lane_mood(l)];
+}
+
 /* --- taking songs ------------------------------------------------------------------------ */
 
 /* Working or waiting for work is no difference worth an event. */
 static const char *word_to_tell(const struct lane *l)
 {
-    const char *word = lane_word(l);
-
-    return strcmp(word, "pacing") == 0 ? "ok" : word;
+    return lane_mood(l) == MOOD_PACING ? "ok" : lane_word(l);
 }
 
 static void tell_change(struct lane *l)
@@ -571,44 +591,36 @@ void lane_took_answer(struct lane *l, const struct provider_answer *a)
 
 /* --- telling ---------------------------------------------------------------------------------------- */
 
-const char *lane_word(const struct lane *l)
-{
-    switch (l->state) {
-    case LANE_DISABLED:
-        return "disabled";
-    case LANE_NEEDS_KEY:
-        return "needs_key";
-    case LANE_KEY_REFUSED:
-        return "key_refused";
-    case LANE_OK:
-        break;
-    }
-    if (l->offline)
-        return "offline";
-    if (lane_is_blocked(l))
-        return l->failures >= FAILURES_BEFORE_REST ? "failing" : "refused";
-    return l->in_flight || !list_is_empty(&l->slots) ? "pacing" : "ok";
-}
-
 static void lane_sentence(const struct lane *l, char out[240])
 {
-    const char *t = l->p->title;
-    uint64_t seconds = (lane_rest_ms(l) + 999) / 1000;
-    const char *word = lane_word(l);
+    enum mood m = lane_mood(l);
+    const char *t = l->p->title, *why = l->detail[0] ? l->detail : m == MOOD_KEY_REFUSED ? "check the key" : "no reason given";
+    unsigned long long seconds = (lane_rest_ms(l) + 999) / 1000;
 
-    if (strcmp(word, "disabled") == 0)
-        snprintf(out, 240, "%s is switched off", t);
-    else if (strcmp(word, "needs_key") == 0)
-        snprintf(out, 240, "%s needs your own API key", t);
-    else if (strcmp(word, "key_refused") == 0)
-        snprintf(out, 240, "%s refuses us: %s", t, l->detail[0] ? l->detail : "check the key");
-    else if (strcmp(word, "offline") == 0)
-        snprintf(out, 240, "%s cannot be reached; trying again in %llu s", t, (unsigned long long)seconds);
-    else if (lane_is_blocked(l))
-        snprintf(out, 240, "%s asks us to wait (%s); going on in %llu s", t, l->detail[0] ? l->detail : "no reason given",
-                 (unsigned long long)seconds);
-    else
+    switch (m) {
+    case MOOD_OK:
+    case MOOD_PACING:
         snprintf(out, 240, "%s answers", t);
+        break;
+    case MOOD_REFUSED:
+        snprintf(out, 240, "%s asks us to wait (%s); going on in %llu s", t, why, seconds);
+        break;
+    case MOOD_FAILING:
+        snprintf(out, 240, "%s fails (%s); trying again in %llu s", t, why, seconds);
+        break;
+    case MOOD_OFFLINE:
+        snprintf(out, 240, "%s cannot be reached; trying again in %llu s", t, seconds);
+        break;
+    case MOOD_DISABLED:
+        snprintf(out, 240, "%s is switched off", t);
+        break;
+    case MOOD_NEEDS_KEY:
+        snprintf(out, 240, "%s needs your own API key", t);
+        break;
+    case MOOD_KEY_REFUSED:
+        snprintf(out, 240, "%s refuses us: %s", t, why);
+        break;
+    }
 }
 
 void lane_json(const struct lane *l, struct json_out *o, const char *key)

@@ -978,6 +978,52 @@ static void provider_is_tested_while_the_worker_rests(void **state)
     assert_int_equal(r->rc, ERR_NOT_FOUND);
 }
 
+static void provider_is_tested_once_at_a_time(void **state)
+{
+    struct room *r = *state;
+
+    r->scripts[LASTFM_SCRIPT].kind = SCRIPT_HANG;
+    start_ready(r);
+    enrich_test(r->w, PROVIDER_LASTFM, on_tested, r);
+    enrich_test(r->w, PROVIDER_LASTFM, on_tested, r);
+    UNTIL(r, r->answers == 1);
+    assert_int_equal(r->rc, ERR_BUSY);
+    close_worker(r);
+    assert_int_equal(r->answers, 2);
+}
+
+static void only_so_many_songs_are_asked_for_at_a_time(void **state)
+{
+    struct room *r = *state;
+    int64_t id = add_numbered(r, 1);
+
+    r->scripts[LASTFM_SCRIPT].kind = SCRIPT_HANG;
+    start_ready(r);
+    for (int i = 0; i <= ASKS_MAX; i++)
+        ask(r, id);
+    UNTIL(r, r->answers == 1);
+    assert_int_equal(r->rc, ERR_BUSY);
+    close_worker(r);
+    assert_int_equal(r->answers, ASKS_MAX + 1);
+}
+
+static void failing_provider_is_not_said_to_refuse(void **state)
+{
+    struct room *r = *state;
+    struct provider_answer failed = {.kind = ANSWER_FAILED, .detail = "error 500"};
+    struct buf b;
+    struct json_out o;
+
+    start_ready(r);
+    for (int i = 0; i < 5; i++)
+        lane_took_answer(lane_of(r, PROVIDER_MUSICBRAINZ), &failed);
+    buf_init(&b, 0);
+    json_out_init(&o, &b);
+    enrich_providers_json(r->w, &o);
+    assert_non_null(strstr(buf_cstr(&b), "\"state\":\"failing\",\"sentence\":\"MusicBrainz fails (error 500); trying again in"));
+    buf_deinit(&b);
+}
+
 static void test_that_cannot_be_sent_does_not_succeed(void **state)
 {
     struct room *r = *state;
@@ -1064,6 +1110,9 @@ int main(void)
         ROOM_TEST(asking_a_worker_that_rests_is_refused),
         ROOM_TEST(asking_is_answered_when_the_last_provider_falls_away),
         ROOM_TEST(provider_is_tested_while_the_worker_rests),
+        ROOM_TEST(provider_is_tested_once_at_a_time),
+        ROOM_TEST(only_so_many_songs_are_asked_for_at_a_time),
+        ROOM_TEST(failing_provider_is_not_said_to_refuse),
         ROOM_TEST(test_that_cannot_be_sent_does_not_succeed),
         ROOM_TEST(refused_provider_that_passes_a_test_is_asked_again),
         ROOM_TEST(new_contact_gives_a_refused_provider_another_chance),

@@ -1,0 +1,94 @@
+/* What the worker tells of itself: rate, time left, providers. Loop thread only. */
+#include "work/enrich_internal.h"
+
+void enrich_count_done(struct enrich *w)
+{
+    uint64_t second = clock_mono(w->d.clock) / 1000;
+
+    for (uint64_t s = w->done_second + 1; s <= second && s <= w->done_second + RATE_SECONDS; s++)
+        w->done_in[s % RATE_SECONDS] = 0;
+    w->done_second = second;
+    w->done_in[second % RATE_SECONDS]++;
+}
+
+static double rate_per_second(const struct enrich *w)
+{
+    uint64_t second = clock_mono(w->d.clock) / 1000, sum = 0;
+
+    for (uint64_t s = 0; s < RATE_SECONDS; s++)
+        if (second >= s && second - s <= w->done_second)   /* what lies behind it was cleared or is not yet written */
+            sum += w->done_in[(second - s) % RATE_SECONDS];
+    return (double)sum / RATE_SECONDS;
+}
+
+/* Songs a lane has yet to ask for, by the budget it has; the slowest lane decides. -1 when it cannot be said. */
+static double eta_seconds(const struct enrich *w)
+{
+    const struct counts *c = dbq_counts(w->d.q);
+    double longest = 0;
+
+    if (c->queued == 0)
+        return 0;
+    if (!enrich_is_running(w) || enrich_usable(w) == 0)
+        return -1;
+    for (int i = 0; i < PROVIDER_COUNT; i++) {
+        int64_t songs = 0;
+        double s;
+        if (!lane_is_usable(&w->lanes[i]))
+            continue;
+        for (unsigned mask = 0; mask < 1u << PROVIDER_COUNT; mask++)
+            if (!(mask & 1u << i))
+                songs += c->queued_asked[mask];
+        s = ((double)songs * lane_interval(&w->lanes[i]) + (double)lane_rest_ms(&w->lanes[i])) / 1000;
+        if (s > longest)
+            longest = s;
+    }
+    return longest;
+}
+
+static bool all_offline(const struct enrich *w)
+{
+    unsigned usable = enrich_usable(w);
+
+    for (int i = 0; i < PROVIDER_COUNT; i++)
+        if (usable & 1u << i && !w->lanes[i].offline)
+            return false;
+    return usable != 0;
+}
+
+void enrich_progress_json(const struct enrich *w, struct json_out *o)
+{
+    const struct counts *c = dbq_counts(w->d.q);
+    double eta = eta_seconds(w);
+    char stamp[32];
+
+    json_put_bool(o, "running", w->wish.running);
+    json_put_bool(o, "paused", w->wish.paused);
+    json_put_str(o, "state", worker_mode_name(enrich_mode(w)));
+    json_put_int(o, "total_processed", c->total_processed);
+    json_put_int(o, "total_enriched", c->total_enriched);
+    json_put_int(o, "total_failed", c->total_failed);
+    if (w->wish.started_at_ms)
+        clock_iso(w->wish.started_at_ms, stamp);
+    json_put_str(o, "started_at", w->wish.started_at_ms ? stamp : NULL);
+    json_put_num(o, "rate_per_second", rate_per_second(w), 2);
+    if (eta < 0)
+        json_put_null(o, "eta_seconds");
+    else
+        json_put_int(o, "eta_seconds", (int64_t)(eta + 0.999));
+    json_put_bool(o, "offline", all_offline(w));
+    json_open(o, "providers", '{');
+    for (int i = 0; i < PROVIDER_COUNT; i++)
+        if (w->lanes[i].p)
+            lane_json(&w->lanes[i], o, provider_name((enum provider_id)i));
+    json_close(o, '}');
+}
+
+void enrich_providers_json(const struct enrich *w, struct json_out *o)
+{
+    json_open(o, "providers", '[');
+    for (int i = 0; i < PROVIDER_COUNT; i++)
+        if (w->lanes[i].p)
+            lane_json(&w->lanes[i], o, NULL);
+    json_close(o, ']');
+}
