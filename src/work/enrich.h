@@ -62,7 +62,8 @@ void enrich_progress_json(const struct enrich *w, struct json_out *o);
 /* The array for GET /providers. */
 void enrich_providers_json(const struct enrich *w, struct json_out *o);
 /* Asks the usable providers for one song now, outside the queue's order but within the limits (POST suggestions);
- * done(arg, rc) when stored. ERR_UNAVAILABLE while the worker rests, ERR_BUSY when too many are asked for, ERR_TIMEOUT after 20 s. */
+ * done(arg, rc) when stored. ERR_UNAVAILABLE while the worker rests, ERR_BUSY when too many are asked for, ERR_TIMEOUT after
+ * 20 s. */
 void enrich_ask(struct enrich *w, int64_t song_id, void (*done)(void *arg, int rc), void *arg);
 /* One test request to a provider with its present key (POST /settings/test): kind per answer_class_name, sentence in detail.
  * One at a time for each provider: ERR_BUSY. */
