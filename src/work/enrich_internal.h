@@ -1,5 +1,6 @@
-/* The worker's inside: enrich.c (the worker and its commands), lane.c (one provider's budget, breaker and state),
- * job.c (one question to one provider), ask.c (what a person asks beside the queue), enrich_tell.c (what it tells). Private to these files. Loop thread only. */
+/* The worker's inside: enrich.c (the worker and its commands), lane.c (one provider's budget, breaker and state), job.c (one
+ * question to one provider), ask.c (what a person asks beside the queue), enrich_tell.c (what it tells). Private to these files.
+ * Loop thread only. */
 #ifndef SONGBOOKD_WORK_ENRICH_INTERNAL_H
 #define SONGBOOKD_WORK_ENRICH_INTERNAL_H
 
