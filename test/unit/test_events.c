@@ -14,8 +14,17 @@ struct seen {
     int n;
     enum event_kind kinds[3000];
     uint64_t seqs[3000];
-    char last[400];
+    char last[400], progress[400];   /* the last event; the last of its kind */
 };
+
+static int count_of(const struct seen *s, enum event_kind k)
+{
+    int n = 0;
+
+    for (int i = 0; i < s->n; i++)
+        n += s->kinds[i] == k;
+    return n;
+}
 
 struct fixture {
     uv_loop_t loop;
@@ -39,6 +48,8 @@ static void on_event(void *arg, enum event_kind k, uint64_t seq, struct slice js
     s->kinds[s->n] = k;
     s->seqs[s->n++] = seq;
     snprintf(s->last, sizeof s->last, "%.*s", (int)json.n, json.p);
+    if (k == EVENT_PROGRESS)
+        memcpy(s->progress, s->last, sizeof s->last);
 }
 
 static void begin(struct fixture *f, int64_t start_count)
@@ -146,8 +157,8 @@ static void progress_of_one_turn_becomes_one_event(void **state)
     while (f.progress_calls == 0)
         uv_run(&f.loop, UV_RUN_ONCE);
     assert_int_equal(f.progress_calls, 1);
-    assert_int_equal(s.kinds[s.n - 1], EVENT_PROGRESS);
-    assert_non_null(strstr(s.last, "\"total\":7"));
+    assert_int_equal(count_of(&s, EVENT_PROGRESS), 1);   /* a heartbeat may have come too, where the machine stood still */
+    assert_non_null(strstr(s.progress, "\"total\":7"));
     events_unlisten(l);
     end(&f);
 }
