@@ -97,7 +97,7 @@ static const char recount_lists[] =
     "  GROUP BY artist_key, title_key, variant HAVING n > 1)"
     " UNION ALL SELECT iif(reason = 'not_found', 'failed_not_found', 'failed_gave_up'), count(*) FROM songs"
     "  WHERE present AND metadata_status = 'enrichment_failed' GROUP BY 1"
-    " UNION ALL SELECT 'open ' || CAST((confidence + 0.0005) * 100 AS INTEGER), count(*) FROM songs"
+    " UNION ALL SELECT 'open ' || CAST((confidence + 0.005) * 100 AS INTEGER), count(*) FROM songs"
     "  WHERE present AND metadata_status <> 'manual' GROUP BY 1";
 
 int counts_recompute(struct db *db, struct counts *out, struct err *e)

@@ -66,8 +66,8 @@ static const char doubles[] =
 #define NOT_FOUND(v) "(" v ".present = 1 AND " v ".metadata_status = 'enrichment_failed' AND " v ".reason IS 'not_found')"
 #define GAVE_UP(v) "(" v ".present = 1 AND " v ".metadata_status = 'enrichment_failed' AND " v ".reason IS NOT 'not_found')"
 #define OPEN(v) "(" v ".present = 1 AND " v ".metadata_status <> 'manual')"
-/* Shown with two digits, and counted by them; see songs_page.c for the half digit's tenth. */
-#define PERCENT(v) "CAST((" v ".confidence + 0.0005) * 100 AS INTEGER)"
+/* Shown with two digits, and counted by them. */
+#define PERCENT(v) "CAST((" v ".confidence + 0.005) * 100 AS INTEGER)"
 
 #define COUNT_IN(key, is) "UPDATE counts SET n = n + 1 WHERE key = '" key "' AND " is("new") ";"
 #define COUNT_OUT(key, is) "UPDATE counts SET n = n - 1 WHERE key = '" key "' AND " is("old") ";"

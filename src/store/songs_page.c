@@ -24,6 +24,7 @@
 #define CURSOR_MAX 1024
 #define CONDITIONS_MAX 24
 #define YEAR_MAX 9999
+#define HALF_DIGIT 0.005   /* of the two digits that are shown */
 
 enum value_kind { VALUE_INT, VALUE_NUM, VALUE_TEXT, VALUE_BYTES };
 struct value {
@@ -143,15 +144,15 @@ static char *match_of(const char *words)
 static void add_confidence(struct query *q)
 {
     const struct songs_filter *f = q->f;
-    double low = f->min_confidence >= 0 ? f->min_confidence - 0.0005 : -1;
-    double high = f->max_confidence >= 0 ? f->max_confidence + 0.0005 : 2;
+    double low = f->min_confidence >= 0 ? f->min_confidence - HALF_DIGIT : -1;
+    double high = f->max_confidence >= 0 ? f->max_confidence + HALF_DIGIT : 2;
     struct condition *c;
 
     if (f->below > 0)
-        high = fmin(high, f->below - 0.000500001);
+        high = fmin(high, f->below - HALF_DIGIT);
     if (low < 0 && high > 1)
         return;
-    c = add(q, "s.confidence >= ? AND s.confidence <= ?", " INDEXED BY songs_confidence");
+    c = add(q, "s.confidence >= ? AND s.confidence < ?", " INDEXED BY songs_confidence");
     with(c, num_of(low));
     with(c, num_of(high));
 }
