@@ -275,7 +275,7 @@ static void settle(struct fetch *f)
         free(location);
         return;
     }
-    if (transfer_could_not_connect(rc))
+    if (transfer_could_not_connect(&f->transfer, rc))
         names_forget(f->client->names, f->target.host);
     take_headers(f);
     if (rc == 0)
@@ -298,9 +298,12 @@ static void end_overdue(struct http_client *c)
 {
     list_each_safe(at, next, &c->active) {
         struct fetch *f = container_of(at, struct fetch, link);
-        if (fetch_due(f) <= uv_now(c->loop))
-            end_because(f, ERR_TIMEOUT, f->state == FETCH_LOOKUP ? "the host name was not resolved in time"
-                                                                 : "no complete answer in time");
+        if (fetch_due(f) > uv_now(c->loop))
+            continue;
+        if (f->state == FETCH_LOOKUP)   /* a dead resolver says nothing about what was asked for */
+            end_because(f, ERR_DNS, "the host name was not resolved in time");
+        else
+            end_because(f, ERR_TIMEOUT, "no complete answer in time");
     }
 }
 

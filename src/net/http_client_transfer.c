@@ -232,9 +232,17 @@ bool transfer_died_unseen(const struct transfer *t, int curl_code)
     return connects == 0 && t->header_bytes == 0 && t->body.len == 0;
 }
 
-bool transfer_could_not_connect(int curl_code)
+/* A time-out before anything was sent: packets vanish on the way, as they do when the line is dead. */
+static bool was_never_asked(const struct transfer *t, int curl_code)
 {
-    return curl_code == CURLE_COULDNT_CONNECT;
+    long sent = 0;
+    curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
+    return curl_code == CURLE_OPERATION_TIMEDOUT && sent == 0;
+}
+
+bool transfer_could_not_connect(const struct transfer *t, int curl_code)
+{
+    return curl_code == CURLE_COULDNT_CONNECT || was_never_asked(t, curl_code);
 }
 
 int transfer_status(const struct transfer *t)
@@ -295,6 +303,10 @@ int transfer_classify(const struct transfer *t, int curl_code, char *detail, siz
             continue;
         code = failures[i].code;
         what = failures[i].what;
+    }
+    if (was_never_asked(t, curl_code)) {
+        code = ERR_NETWORK;
+        what = "no connection in time";
     }
     if (curl_code == CURLE_PEER_FAILED_VERIFICATION && t->error[0])
         why = t->error;   /* the general sentence does not tell an expired certificate from a foreign one */

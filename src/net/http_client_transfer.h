@@ -55,7 +55,8 @@ void transfer_deinit(struct transfer *t);     /* safe on a zeroed or ended one; 
 
 /* A kept connection had died before the server could have seen the request. */
 bool transfer_died_unseen(const struct transfer *t, int curl_code);
-bool transfer_could_not_connect(int curl_code);
+/* Nothing was asked: refused, or no connection in time. */
+bool transfer_could_not_connect(const struct transfer *t, int curl_code);
 int transfer_status(const struct transfer *t);                 /* 0 when none arrived */
 char *transfer_location(const struct transfer *t);             /* returns new: where a redirect leads, absolute; NULL for none */
 char *transfer_header(const struct transfer *t, const char *name);   /* returns new, cut at 1 KiB; NULL when absent */
