@@ -52,7 +52,7 @@ struct fetch {
     struct http_client *client;
     enum fetch_state state;
     struct target target;
-    char *user_agent, *header, *post_body, *ca_file;   /* owned copies, may be NULL */
+    char *user_agent, *header, *post_body, *secret, *ca_file;   /* owned copies, may be NULL */
     size_t max_body;
     uint64_t started, deadline;   /* loop time */
     struct name_wait wait;
@@ -143,6 +143,7 @@ static void free_fetch(struct fetch *f)
     free(f->user_agent);
     free(f->header);
     free(f->post_body);
+    free(f->secret);
     free(f->ca_file);
     free(f->addresses);
     free(f->content_type);
@@ -191,6 +192,7 @@ static void begin_transfer(struct fetch *f, bool fresh)
         .user_agent = f->user_agent,
         .header = f->header,
         .post_body = f->post_body,
+        .secret = f->secret,
         .ca_file = f->ca_file,
         .max_body = f->max_body,
         .timeout_ms = f->deadline - now,
@@ -367,6 +369,7 @@ static struct fetch *new_fetch(struct http_client *c, const struct fetch_options
     f->user_agent = mem_strdup(o->user_agent);
     f->header = mem_strdup(o->header);
     f->post_body = mem_strdup(o->post_body);
+    f->secret = mem_strdup(o->secret);
     f->ca_file = mem_strdup(o->ca_file);
     f->max_body = o->max_body ? o->max_body : DEFAULT_MAX_BODY;
     f->started = uv_now(c->loop);

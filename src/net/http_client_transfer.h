@@ -31,7 +31,7 @@ struct transfer_setup {                       /* borrowed; the strings must live
     uv_loop_t *loop;
     const struct target *target;
     const char *addresses;                    /* "192.0.2.1,[2001:db8::1]"; empty when the host is one itself */
-    const char *user_agent, *header, *post_body, *ca_file;   /* may be NULL */
+    const char *user_agent, *header, *post_body, *secret, *ca_file;   /* may be NULL */
     size_t max_body;
     uint64_t timeout_ms;
     bool fresh;                               /* on no connection that was used before */
@@ -41,6 +41,7 @@ struct transfer {                             /* embedded; does not move while i
     uv_loop_t *loop;
     void *easy;                               /* NULL when there is none */
     void *headers, *resolve;                  /* curl_slist */
+    const char *secret;                       /* masked in what comes back; borrowed, may be NULL */
     struct buf body;
     size_t header_bytes;
     uint64_t first_byte_at;                   /* loop time; 0 for none */

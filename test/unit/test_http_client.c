@@ -973,6 +973,19 @@ static void the_log_names_the_host_but_no_key(void **state)
     assert_null(strstr(text, "hop1"));
 }
 
+static void an_answer_that_repeats_the_key_is_masked(void **state)
+{
+    struct fixture f;
+    struct outcome o;
+    setup(&f);
+    get(&f, &o, "/echo", (struct fetch_options){.header = "Authorization: Token topsecret-token", .secret = "topsecret-token"});
+    assert_int_equal(o.code, 0);
+    assert_non_null(strstr(o.body, "Token ***************"));
+    assert_null(strstr(o.body, "topsecret-"));
+    outcome_deinit(&o);
+    teardown(&f);
+}
+
 /* --- TLS ------------------------------------------------------------------------------------------------------ */
 
 struct tls_server {
@@ -1139,6 +1152,7 @@ int main(void)
         cmocka_unit_test(callbacks_may_cancel_and_close),
         cmocka_unit_test(an_idle_client_wakes_nobody),
         cmocka_unit_test(the_log_names_the_host_but_no_key),
+        cmocka_unit_test(an_answer_that_repeats_the_key_is_masked),
         cmocka_unit_test(https_is_checked_against_the_given_certificates),
     };
     signal(SIGPIPE, SIG_IGN);
