@@ -19,7 +19,8 @@ struct fetch;         /* one transfer */
 
 struct fetch_result {          /* borrowed, valid during the callback; body may be taken with buf_detach */
     int code;                  /* 0, or ERR_DNS (no address, or none in time), ERR_NETWORK (no connection, or none in time),
-                                * ERR_LOST (it broke), ERR_TIMEOUT (asked, no whole answer in time), ERR_TOO_LARGE, ERR_CANCELED ... */
+                                * ERR_LOST (it broke), ERR_TIMEOUT (asked, no whole answer in time), ERR_TOO_LARGE,
+                                * ERR_CANCELED ... */
     int status;                /* HTTP status, 0 when none arrived */
     struct buf *body;
     const char *content_type;  /* NULL when absent, as the next three */

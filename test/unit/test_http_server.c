@@ -154,7 +154,7 @@ static int set_up(void **state)
     static const char *const extra[] = {"karaoke.lan", "pi:8080", NULL};
     struct fix *f = mem_zalloc(sizeof *f);
 
-    alarm(60);
+    alarm(300);
     uv_loop_init(&f->loop);
     f->options = (struct http_server_options){.routes = routes, .app = f, .server_name = "test/1", .extra_hosts = extra,
                                               .guard = guard, .timeouts = &f->timeouts};
