@@ -244,7 +244,8 @@ static void apply_settings(struct daemon *d, struct list *settings)
 
 static int open_database(struct daemon *d, struct err *e)
 {
-    struct load load = {.op = {.run = run_load, .done = load_done}, .d = d};
+    /* durable: a start count that a power cut takes back would give numbers of events away twice */
+    struct load load = {.op = {.run = run_load, .done = load_done, .flags = DBQ_DURABLE}, .d = d};
     const char *path = config_text(d->config, OPT_DATABASE_PATH);
     const char *slash;
     int rc;
@@ -456,7 +457,7 @@ static void on_once_timer(uv_timer_t *t)
 
     look_whether_done(d);
     scan_status(d->scan, &s);
-    if (s.running || !d->scan_settled)
+    if ((s.running || !d->scan_settled) && !s.failing)
         d->last_activity = now;
     if (d->last_activity > last)
         last = d->last_activity;

@@ -18,7 +18,8 @@ struct http_client;   /* all transfers of the process, their connections and nam
 struct fetch;         /* one transfer */
 
 struct fetch_result {          /* borrowed, valid during the callback; body may be taken with buf_detach */
-    int code;                  /* 0, or ERR_DNS, ERR_NETWORK (no connection), ERR_LOST (it broke), ERR_TIMEOUT, ERR_TOO_LARGE,
+    int code;                  /* 0, or ERR_DNS (no address, or none in time), ERR_NETWORK (no connection, or none in time),
+                                * ERR_LOST (it broke), ERR_TIMEOUT (asked, no whole answer in time), ERR_TOO_LARGE,
                                 * ERR_CANCELED ... */
     int status;                /* HTTP status, 0 when none arrived */
     struct buf *body;
@@ -39,6 +40,7 @@ struct fetch_options {         /* borrowed during fetch_start; zero means defaul
     const char *user_agent;
     const char *header;        /* one extra header line or NULL */
     const char *post_body;     /* JSON text for POST, or NULL for GET */
+    const char *secret;        /* a key that is part of the request: masked with '*' where the answer repeats it; or NULL */
     const char *ca_file;       /* own CA bundle or NULL for /etc/ssl/certs as CAPATH */
     uint64_t timeout_ms;       /* default 30000; connect 10000 */
     size_t max_body;           /* default 8 MiB: more gives ERR_TOO_LARGE */

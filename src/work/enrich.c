@@ -521,7 +521,7 @@ void enrich_command(struct enrich *w, enum worker_command cmd, worker_cb done, v
     c->before = c->wish = w->wish;
     c->done = done;
     c->arg = arg;
-    c->op = (struct dbq_op){.run = run_command, .done = command_done, .flags = DBQ_URGENT};
+    c->op = (struct dbq_op){.run = run_command, .done = command_done, .flags = DBQ_DURABLE | DBQ_URGENT};
     if (cmd == WORKER_CMD_START && enrich_usable(w) == 0)
         c->refused = ERR_UNAVAILABLE;
     else

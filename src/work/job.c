@@ -419,6 +419,7 @@ bool job_fetch(struct job *j)
     }
     o.url = request.url;
     o.header = request.header;
+    o.secret = l->key;
     rc = fetch_start(l->w->d.http, &o, on_fetched, j, &j->fetch, &e);
     provider_request_deinit(&request);
     if (rc) {
