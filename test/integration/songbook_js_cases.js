@@ -159,15 +159,15 @@ const CASES = {
     root.appendChild(new Element("p", {"data-songbook-field": "message"}));
     root.appendChild(new Element("ul", {"data-songbook-field": "list"}));
     world.answers["/names"] = {message: "", suggestions: [
-      {display: bad, label_text: "High confidence", colour: "green", score: 93, year: 1976, genre: bad, source: "musicbrainz", file_name: bad},
-      {display: "B", label_text: "", colour: "", score: 40, year: null, genre: null, source: "", file_name: "B"}]};
+      {display: bad, label_text: "High confidence", colour: "green", score: 93, year: 1976, genre: bad, source: "musicbrainz", source_text: "MusicBrainz", file_name: bad},
+      {display: "B", label_text: "", colour: "", score: 40, year: null, genre: null, source: "", source_text: "", file_name: "B"}]};
     world.run();
     await settle();
     assert.strictEqual(world.asked[0].url, "/names?path=%2Fs%2Fa%26b%3Dc%20%231.mp4");
     const rows = root.querySelectorAll("li");
     assert.deepStrictEqual(rows.map((li) => li.children.map((c) => [c.tag, c.className, c.textContent])), [
       [["span", "songbook-name", bad], ["span", "songbook-label songbook-green", "High confidence (93%)"],
-       ["span", "songbook-more", "1976, " + bad + ", musicbrainz"], ["button", "button is-small", "Use"]],
+       ["span", "songbook-more", "1976, " + bad + ", MusicBrainz"], ["button", "button is-small", "Use"]],
       [["span", "songbook-name", "B"], ["button", "button is-small", "Use"]]]);
   },
 

@@ -2,6 +2,7 @@
 import json
 import logging
 import os
+import re
 import socket
 import sqlite3
 import stat
@@ -249,6 +250,13 @@ def test_songs_are_queued_by_path_also_when_it_is_not_utf8(daemon, worker_of):
     assert len(worker.queue(paths=["/\ud800 no path of this system"])["unknown"]) == 1
 
 
+def test_long_paths_fit_into_the_requests(daemon):
+    daemon.start()
+    paths = ["/songs/%03d%s.mp4" % (n, "/" + "\u6b4c\U0001f3a4" * 570) for n in range(250)]        # about 4,000 bytes each
+    found = EnrichmentWorker(address=str(daemon.socket), timeout=PATIENCE).queue(paths=paths)
+    assert (found["unknown"], found["problem"]) == (paths, None)
+
+
 def test_queueing_nothing_in_particular_takes_what_is_not_done(daemon):
     daemon.add_song("ABBA - Dancing Queen.mp4")
     daemon.add_song("Queen - Bohemian Rhapsody.mp4")
@@ -292,6 +300,38 @@ def test_token_is_sent_where_one_is_needed(daemon):
     assert EnrichmentWorker(address=address, token="wrong", timeout=PATIENCE).get_progress()["problem"] == "token"
     assert EnrichmentWorker(address=address, token=token.read_text(), timeout=PATIENCE).get_progress()["state"] == "running"
     assert EnrichmentWorker(address=address, token="a\r\nX: b", timeout=PATIENCE).get_progress()["problem"] == "invalid_value"
+
+
+def own_address():
+    """An address of this machine that is not loopback, or None."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try:
+            s.connect(("192.0.2.1", 9))     # sends nothing
+            found = s.getsockname()[0]
+        except OSError:
+            return None
+    return None if found.startswith("127.") else found
+
+
+def test_daemon_beyond_loopback_is_reached_by_number_and_by_name(daemon, monkeypatch):
+    address = own_address()
+    if address is None:
+        pytest.skip("needs an address that is not loopback")
+    token = daemon.home / "token"
+    token.write_text("t0k3n-" + "x" * 40 + "\n")
+    token.chmod(0o600)
+    daemon.args += ["--set", "server.token_file=%s" % token, "--listen", address + ":0"]
+    daemon.start()
+    port = int(wait_for(lambda: re.search("http://%s:([0-9]+)" % re.escape(address), daemon.log), "the second address").group(1))
+    real = socket.getaddrinfo
+
+    def look_up(host, *more, **kw):
+        return real(address if host == "songbook.test" else host, *more, **kw)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    for host in (address, "songbook.test"):
+        worker = EnrichmentWorker(address="http://%s:%d" % (host, port), token=token.read_text(), timeout=PATIENCE)
+        assert worker.get_progress()["state"] == "running", worker.problem
+        assert worker.pause() is True and worker.resume() is True
 
 
 def test_restarted_daemon_is_found_again(daemon, caplog):
@@ -353,7 +393,7 @@ def test_a_trickle_does_not_hold_a_request_beyond_its_time(server):
     b"", b"SSH-2.0-OpenSSH_9.2\r\n", reply(b"<html>hello</html>"), reply([]), reply("text"), reply({"state": "dancing"}),
     reply({"state": "running"})[:-4], reply(b"[" * 100000), b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 500 + b"\r\n{}",
     reply({"error": "x"}, "404 Not Found"), reply(b"", "204 No Content"), reply(b"{}", "200 OK", "Transfer-Encoding: chunked\r\n"),
-    b"HTTP/1.1 200 OK\r\n\r\n" + b" " * (5 << 20)])
+    b"HTTP/1.1 200 OK\r\n\r\n" + b" " * (5 << 20) + b'{"state": "running"}'])
 def test_what_is_not_songbookd_is_told_and_does_no_harm(server, answer):
     worker = EnrichmentWorker(None, KEY, 5.0, address=server(answer).url, timeout=PATIENCE)
     results = every_call(worker)

@@ -211,9 +211,21 @@ def test_suggestion_is_labelled(daemon):
     first = answer["suggestions"][0]
     assert answer["message"] == "" and first["label_text"] == song["label"] and first["file_name"] == "ABBA - Dancing Queen"
     assert first["colour"] == {"High confidence": "green", "Medium confidence": "yellow"}[song["label"]]
+    assert first["source_text"] in ("MusicBrainz", "Last.fm")
     daemon.patch(song["id"], artist="ABBA")
     first = suggestions_of(Host("http://" + daemon.address), path)["suggestions"][0]
-    assert (first["label_text"], first["score"], first["colour"]) == ("Verified", 100, "green")
+    assert (first["label_text"], first["score"], first["colour"], first["source_text"]) == ("Verified", 100, "green", "entered by hand")
+
+
+@pytest.mark.parametrize("score, colour", [(100, "green"), (85, "green"), (84, "yellow"), (60, "yellow"), (59, "orange"), (20, "orange"),
+                                           (19, "red"), (0, "red")])
+def test_colours_are_those_of_the_bands(score, colour, monkeypatch):
+    host = Host(AWAY)
+    known = {"artist": "A", "title": "B", "year": None, "genre": None, "source": "name", "score": score, "reason": "", "display": "A - B",
+             "label": "Any"}
+    monkeypatch.setattr(host.worker, "suggestions", lambda path, title_first: [known, {**known, "label": None}])
+    shown = host.json("/api/songbook/suggestions?path=/a.mp4")["suggestions"]
+    assert [s["colour"] for s in shown] == [colour, ""]     # a candidate's score is no confidence
 
 
 def test_suggestion_follows_the_order_of_the_host(daemon):
@@ -285,10 +297,12 @@ def test_texts_go_through_the_translations_of_the_host(daemon, tmp_path, when):
     page = host.page("/info")
     assert "Metadaten" in page.text and "Anhalten" in page.text and "Stop" in page.text       # what has no translation stays
     assert host.json("/api/songbook/progress")["state_text"] == "L\u00e4uft"
+    assert host.page("/songbook").all("html") == [{"lang": "de"}]
 
 
 def test_texts_are_english_where_the_host_has_no_translations():
     page = Host(AWAY).page("/info")
+    assert Host(AWAY).page("/songbook").all("html") == [{"lang": "en"}]
     assert "Metadata Enrichment" in page.text and "You can use the app normally." in page.text
 
 
@@ -315,6 +329,11 @@ def test_pages_need_no_inline_script_and_no_inline_style(daemon):
             assert host.client.get(url).status_code == 200
     script = (PACKAGE / "static/songbook.js").read_text()
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|\.style\b", script)
+
+
+def test_hidden_wins_over_the_layout():
+    """The rule that lays the counts out is more specific than a plain [hidden]: an empty time left was shown once."""
+    assert re.search(r"\.songbook \[hidden\] \{ display: none !important; \}", (PACKAGE / "static/songbook.css").read_text())
 
 
 def test_addresses_follow_the_prefix_of_a_proxy():

@@ -20,9 +20,9 @@ from flask import Blueprint, Response, current_app, jsonify, render_template, re
 from .worker import EnrichmentWorker, Progress, Suggestion
 
 try:
-    from flask_babel import gettext
+    from flask_babel import get_locale, gettext
 except ImportError:
-    gettext = None
+    get_locale = gettext = None
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +34,18 @@ LOOK_ALIKES = str.maketrans('/\\:*?"<>|', "\uff0f\uff3c\uff1a\uff0a\uff1f\uff02\
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'"
 
 
+def _translates() -> bool:
+    return gettext is not None and "babel" in current_app.extensions
+
+
 def _(text: str) -> str:
     """The text in the visitor's language, by the host's translations."""
-    if gettext is None or "babel" not in current_app.extensions:
-        return text
-    return str(gettext(text))
+    return str(gettext(text)) if _translates() else text
+
+
+def _language() -> str:
+    """What the host translates to, as HTML names it."""
+    return str(get_locale() or "en").replace("_", "-") if _translates() else "en"
 
 
 def create_blueprint(worker: EnrichmentWorker, is_admin: Callable[[], object],
@@ -79,7 +86,7 @@ def create_blueprint(worker: EnrichmentWorker, is_admin: Callable[[], object],
 
     @bp.app_context_processor
     def names() -> dict[str, Any]:
-        return {"songbook_shown": lambda: worker.configured and allowed()}
+        return {"songbook_shown": lambda: worker.configured and allowed(), "songbook_language": _language}
 
     @bp.record_once
     def texts(state: Any) -> None:
@@ -182,14 +189,21 @@ def _label_text(label: str) -> str:
     return texts.get(label, label)
 
 
+def _source_text(source: str) -> str:
+    texts = {"name": _("from the file name"), "person": _("entered by hand"), "lastfm": "Last.fm", "musicbrainz": "MusicBrainz",
+             "listenbrainz": "ListenBrainz"}
+    return texts.get(source, source)
+
+
 def _colour(score: int) -> str:
     """The bands of songbookd's labels; the label always stands beside the colour."""
     return "green" if score >= 85 else "yellow" if score >= 60 else "orange" if score >= 20 else "red"
 
 
 def _suggestion_shown(s: Suggestion) -> dict[str, Any]:
-    """The suggestion with its label in the visitor's language, and as a file name."""
+    """The suggestion with its label and source in the visitor's words, and as a file name."""
     shown: dict[str, Any] = dict(s)
+    shown["source_text"] = _source_text(s["source"])
     shown["label_text"] = _label_text(s["label"]) if s["label"] else ""
     shown["colour"] = _colour(s["score"]) if s["label"] else ""
     shown["file_name"] = file_name(s["display"])

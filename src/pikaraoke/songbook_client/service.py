@@ -110,11 +110,11 @@ class Service:
         if isinstance(self.address, Problem):
             return self.address
         try:
-            message = self._message(self.address, method, "/api/v1/" + path, body, headers or {})
+            head, data = self._message(method, "/api/v1/" + path, body, headers or {})
         except (TypeError, ValueError, OverflowError):
             return Problem("invalid_value", "this cannot be sent to songbookd")
         try:
-            return _read(_exchange(self.address, message, time.monotonic() + self.timeout))
+            return _read(_exchange(self.address, head, data, time.monotonic() + self.timeout))
         except TimeoutError:
             return Problem("timeout", "songbookd did not answer within %g s" % self.timeout)
         except (http.client.HTTPException, ValueError, RecursionError):
@@ -122,10 +122,9 @@ class Service:
         except OSError as e:
             return Problem("unavailable", "songbookd cannot be reached: %s" % (e.strerror or str(e) or type(e).__name__))
 
-    def _message(self, address: Address, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]) -> bytes:
-        host = "localhost" if address.socket_path is not None else address.host
-        lines = ["%s %s HTTP/1.1" % (method, path), "Host: %s" % ("[%s]" % host if ":" in host else host),
-                 "Connection: close", "Accept: application/json"]
+    def _message(self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]) -> tuple[bytes, bytes]:
+        """The head, still without Host, and the body."""
+        lines = ["%s %s HTTP/1.1" % (method, path), "Connection: close", "Accept: application/json"]
         lines += ["%s: %s" % item for item in headers.items()]
         if self._token:
             lines.append("Authorization: Bearer " + self._token.strip())
@@ -135,14 +134,14 @@ class Service:
             lines += ["Content-Type: application/json", "Content-Length: %d" % len(data)]
         if any("\r" in line or "\n" in line for line in lines):
             raise ValueError("a line break in a header")
-        return "\r\n".join([*lines, "", ""]).encode("ascii") + data
+        return "\r\n".join(lines).encode("ascii"), data
 
 
-def _exchange(address: Address, message: bytes, end: float) -> bytes:
+def _exchange(address: Address, head: bytes, data: bytes, end: float) -> bytes:
     """Sends the message and reads until the other side closes; TimeoutError when that is not done at `end`."""
     with _connect(address, end) as s:
         s.settimeout(_left(end))
-        s.sendall(message)
+        s.sendall(head + b"\r\nHost: " + _host(s).encode("ascii") + b"\r\n\r\n" + data)
         answer = bytearray()
         while True:
             s.settimeout(_left(end))
@@ -159,6 +158,15 @@ def _left(end: float) -> float:
     if left <= 0:
         raise TimeoutError
     return left
+
+
+def _host(s: socket.socket) -> str:
+    """The address that was reached, never a name: songbookd answers for its own addresses only, so that no web page can
+    talk to it under a name of its own."""
+    peer = s.getpeername()
+    if not isinstance(peer, tuple):
+        return "localhost"
+    return ("[%s]:%d" if ":" in peer[0] else "%s:%d") % peer[:2]
 
 
 def _connect(address: Address, end: float) -> socket.socket:

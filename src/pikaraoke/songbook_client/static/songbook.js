@@ -106,7 +106,7 @@
 
   function entry(root, s) {
     var li = document.createElement("li"), button = document.createElement("button");
-    var more = [s.year, s.genre, s.source].filter(Boolean).join(", ");
+    var more = [s.year, s.genre, s.source_text].filter(Boolean).join(", ");
     li.appendChild(span("songbook-name", s.display));
     if (s.label_text) li.appendChild(span("songbook-label songbook-" + s.colour, s.label_text + " (" + s.score + "%)"));
     if (more) li.appendChild(span("songbook-more", more));
