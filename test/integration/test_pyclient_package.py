@@ -75,7 +75,8 @@ def test_it_has_the_version_of_the_daemon():
 def test_types_are_right():
     pytest.importorskip("mypy")
     pytest.importorskip("flask")
-    out = run(sys.executable, "-m", "mypy", "--config-file", SOURCE / "pyproject.toml", "--cache-dir", os.devnull, SOURCE / "songbook_client")
+    out = run(sys.executable, "-m", "mypy", "--config-file", SOURCE / "pyproject.toml", "--cache-dir", os.devnull,
+              SOURCE / "songbook_client")
     assert out.startswith("Success"), out
 
 

@@ -1,7 +1,11 @@
 """The Flask blueprint of the Python client: what it shows, to whom, and that names stay text."""
 import html.parser
+import http.client
+import json
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 
@@ -193,6 +197,82 @@ def test_queue_takes_ids_and_refuses_what_is_none(daemon):
         assert queue(bad)[0] == 422, bad
 
 
+# --- the host goes on -------------------------------------------------------------------------------------------
+
+HOST = """
+from gevent import monkey
+monkey.patch_all()
+import flask, sys
+from gevent.pywsgi import WSGIServer
+sys.path.insert(0, sys.argv[1])
+from songbook_client import EnrichmentWorker
+from songbook_client.blueprint import create_blueprint
+
+app = flask.Flask("host")
+app.register_blueprint(create_blueprint(EnrichmentWorker(address=sys.argv[2], timeout=float(sys.argv[3])), lambda: True))
+app.add_url_rule("/now_playing", "now_playing", lambda: "a song")
+server = WSGIServer(("127.0.0.1", 0), app, log=None)
+server.start()
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+
+
+@pytest.fixture
+def gevent_host(daemon):
+    """A host that is one thread, as PiKaraoke is, in a process of its own; gives its port."""
+    pytest.importorskip("gevent")
+    made = []
+
+    def make(timeout):
+        made.append(subprocess.Popen([sys.executable, "-c", HOST, str(ROOT / "src/pikaraoke"), "http://" + daemon.address, str(timeout)],
+                                     stdout=subprocess.PIPE))
+        return int(made[-1].stdout.readline())
+    yield make
+    for process in made:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def ask(port, path):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    connection.request("GET", path)
+    return connection, lambda: connection.getresponse().read().decode()
+
+
+def test_host_goes_on_while_the_daemon_stands_still(daemon, gevent_host):
+    daemon.start()
+    port = gevent_host(10 * PATIENCE)       # so that nothing ends by its time-out here
+    daemon.process.send_signal(signal.SIGSTOP)
+    try:
+        waiting, answer = ask(port, "/api/songbook/progress")
+        for _ in range(20):
+            other, playing = ask(port, "/now_playing")
+            assert playing() == "a song"
+            other.close()
+        waiting.sock.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            waiting.sock.recv(1, socket.MSG_PEEK)       # it still waits
+        waiting.sock.settimeout(PATIENCE)
+    finally:
+        daemon.process.send_signal(signal.SIGCONT)
+    assert json.loads(answer())["state"] == "running"
+    waiting.close()
+
+
+def test_daemon_that_stands_still_is_given_up(daemon, gevent_host):
+    daemon.start()
+    port = gevent_host(0.3)
+    daemon.process.send_signal(signal.SIGSTOP)
+    try:
+        waiting, answer = ask(port, "/api/songbook/progress")
+        assert json.loads(answer())["problem"] == "timeout"
+        waiting.close()
+    finally:
+        daemon.process.send_signal(signal.SIGCONT)
+
+
 # --- the suggestion -------------------------------------------------------------------------------------------
 
 
@@ -257,8 +337,9 @@ def test_markup_in_names_stays_text(daemon, name):
 
 
 @pytest.mark.parametrize("display, name", [
-    ("AC/DC - Highway to Hell", "AC\uff0fDC - Highway to Hell"), ("../../etc/passwd", "\uff0f..\uff0fetc\uff0fpasswd"), (".hidden", "hidden"),
-    ("a\x00b\nc\u202ed", "abcd"), ("What? - Who: \"Me\"", "What\uff1f - Who\uff1a \uff02Me\uff02"), ("...", ""), ("\u6b4c" * 100, "\u6b4c" * 60)])
+    ("AC/DC - Highway to Hell", "AC\uff0fDC - Highway to Hell"), ("../../etc/passwd", "\uff0f..\uff0fetc\uff0fpasswd"),
+    (".hidden", "hidden"), ("a\x00b\nc\u202ed", "abcd"), ("What? - Who: \"Me\"", "What\uff1f - Who\uff1a \uff02Me\uff02"), ("...", ""),
+    ("\u6b4c" * 100, "\u6b4c" * 60)])
 def test_suggested_file_name_can_be_a_file_name(display, name):
     assert file_name(display) == name
 
@@ -284,7 +365,7 @@ def test_texts_go_through_the_translations_of_the_host(daemon, tmp_path, when):
     pytest.importorskip("flask_babel")
     from flask_babel import Babel
     daemon.start()
-    folder = translate(tmp_path, {"Metadata Enrichment": "Metadaten", "Running": "L\u00e4uft", "Pause": "Anhalten", "Verified": "Best\u00e4tigt"})
+    folder = translate(tmp_path, {"Metadata Enrichment": "Metadaten", "Running": "L\u00e4uft", "Pause": "Anhalten"})
     host = Host.__new__(Host)
     host.admin, host.app = True, flask.Flask("host")
     host.app.config.update(BABEL_TRANSLATION_DIRECTORIES=folder, BABEL_DEFAULT_LOCALE="de")
