@@ -214,8 +214,8 @@ class Daemon:
             cursor = "&cursor=" + page["next"]
 
     def song(self, part):
-        """The one song whose file name holds `part`."""
-        found = [s for s in self.songs_list() if part in s["file_path"]]
+        """The one song whose file name holds `part`, when it is listed."""
+        found = wait_for(lambda: [s for s in self.songs_list() if part in s["file_path"]], "a song with '%s' in its name" % part)
         assert len(found) == 1, (part, found)
         return found[0]
 

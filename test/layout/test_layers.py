@@ -14,7 +14,7 @@ MAY_USE = {
     "provider": ["base", "song"],
     "work": ["base", "song", "config", "store", "net", "provider"],
     "api": ["base", "song", "config", "store", "net", "provider", "work"],
-    "ctl": ["base", "song", "config"],
+    "ctl": ["base", "song", "config", "store"],
     "daemon": ["base", "config"],
 }
 ONLY_IN = {
