@@ -31,6 +31,8 @@ const struct route api_routes[] = {
     {HTTP_POST, V1 "/settings/test", handle_settings_test, "one test request to a provider"},
     {HTTP_GET, V1 "/providers", handle_providers, "the providers and their state"},
     {HTTP_GET, V1 "/events", handle_events, "what happens, as JSON lines or server-sent events"},
+    {HTTP_GET, V1 "/openapi.json", handle_openapi, "this API, described for programs (OpenAPI 3.1)"},
+    {HTTP_GET, "/metrics", handle_metrics, "numbers for Prometheus"},
     {HTTP_GET, "/healthz", handle_healthz, "alive"},
     {HTTP_GET, "/", handle_index, "where to find what"},
     {0, NULL, NULL, NULL},
