@@ -133,6 +133,7 @@ static const char index_machine_changes[] = "CREATE INDEX changes_machine ON cha
 
 const struct migration migrations[] = {
     {1, NULL, create_all},
+    {4, NULL, migrate_lists},
     {6, index_machine_changes, NULL},
 };
 const size_t migrations_count = ARRAY_LEN(migrations);
