@@ -169,5 +169,6 @@ void handle_settings_edit(struct request *r, void *app);
 void handle_settings_test(struct request *r, void *app);
 void handle_providers(struct request *r, void *app);
 void handle_events(struct request *r, void *app);
+void handle_pikaraoke(struct request *r, void *app);
 
 #endif

@@ -30,6 +30,7 @@ const struct route api_routes[] = {
     {HTTP_PATCH, V1 "/settings", handle_settings_edit, "change options while running"},
     {HTTP_POST, V1 "/settings/test", handle_settings_test, "one test request to a provider"},
     {HTTP_GET, V1 "/providers", handle_providers, "the providers and their state"},
+    {HTTP_GET, V1 "/pikaraoke", handle_pikaraoke, "PiKaraoke beside us: followed, published, held back"},
     {HTTP_GET, V1 "/events", handle_events, "what happens, as JSON lines or server-sent events"},
     {HTTP_GET, "/healthz", handle_healthz, "alive"},
     {HTTP_GET, "/", handle_index, "where to find what"},
