@@ -195,5 +195,6 @@ void handle_devices(struct request *r, void *app);
 void handle_device_revoke(struct request *r, void *app);
 void handle_session(struct request *r, void *app);
 void handle_events(struct request *r, void *app);
+void handle_pikaraoke(struct request *r, void *app);
 
 #endif
