@@ -66,6 +66,7 @@ struct fetch {
     uint64_t first_byte_ms;
     uint64_t total_ms;
     char detail[240];
+    fetch_sent_cb sent;
     fetch_cb done;
     void *arg;
 };
@@ -197,6 +198,8 @@ static void begin_transfer(struct fetch *f, bool fresh)
         .max_body = f->max_body,
         .timeout_ms = f->deadline - now,
         .fresh = fresh,
+        .sent = f->sent,
+        .arg = f->arg,
     };
     f->state = FETCH_TRANSFER;
     if (transfer_init(&f->transfer, &setup) == 0 && bridge_add(&c->bridge, f->transfer.easy) == 0)
@@ -391,6 +394,7 @@ int fetch_start(struct http_client *c, const struct fetch_options *o, fetch_cb d
         return rc;
     uv_update_time(c->loop);
     struct fetch *f = new_fetch(c, o, target);
+    f->sent = o->sent;
     f->done = done;
     f->arg = arg;
     rc = names_find(c->names, f->target.host, &f->wait, &addresses, e);

@@ -140,6 +140,15 @@ static int on_resolver_start(void *resolver, void *reserved, void *userp)
     return t->literal ? 0 : 1;
 }
 
+/* The connection stands, new or kept; the request is the next thing curl writes. */
+static int on_prereq(void *userp, char *remote, char *local, int remote_port, int local_port)
+{
+    const struct transfer *t = userp;
+    if (t->sent)
+        t->sent(t->sent_arg);
+    return CURL_PREREQFUNC_OK;
+}
+
 /* --- setting up ------------------------------------------------------------------------------ */
 
 static void set_name(struct transfer *t, const struct transfer_setup *s)
@@ -168,6 +177,8 @@ static void set_connection(struct transfer *t, const struct transfer_setup *s)
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);   /* another host would need a lookup: the fetch decides */
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_prereq);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
     curl_easy_setopt(easy, CURLOPT_RESOLVER_START_FUNCTION, on_resolver_start);
     curl_easy_setopt(easy, CURLOPT_RESOLVER_START_DATA, t);
     curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1L);
@@ -217,7 +228,8 @@ static void set_answer(struct transfer *t, const struct transfer_setup *s)
 
 int transfer_init(struct transfer *t, const struct transfer_setup *s)
 {
-    *t = (struct transfer){.loop = s->loop, .easy = curl_easy_init(), .secret = s->secret};
+    *t = (struct transfer){
+        .loop = s->loop, .easy = curl_easy_init(), .secret = s->secret, .sent = s->sent, .sent_arg = s->arg};
     if (!t->easy)
         return ERR_IO;
     set_request(t, s);

@@ -35,6 +35,8 @@ struct transfer_setup {                       /* borrowed; the strings must live
     size_t max_body;
     uint64_t timeout_ms;
     bool fresh;                               /* on no connection that was used before */
+    void (*sent)(void *arg);                  /* called when the request goes out, from within curl; or NULL */
+    void *arg;
 };
 
 struct transfer {                             /* embedded; does not move while it runs */
@@ -47,6 +49,8 @@ struct transfer {                             /* embedded; does not move while i
     uint64_t first_byte_at;                   /* loop time; 0 for none */
     bool literal;                             /* the host is an address */
     bool too_large;
+    void (*sent)(void *arg);
+    void *sent_arg;
     char error[TRANSFER_ERROR_TEXT];
 };
 

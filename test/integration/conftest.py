@@ -20,6 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test"))
 BUILD = pathlib.Path(os.environ.get("SONGBOOKD_BUILD", ROOT / "build-test")).resolve()
 
+import contract  # noqa: E402
 from fake.catalogue import Catalogue, Song  # noqa: E402
 from fake.providers import FakeProviders  # noqa: E402
 
@@ -189,6 +190,7 @@ class Daemon:
         answer = Answer(c.getresponse())
         if connection is None:
             c.close()
+        contract.check(method, path if path.startswith("/") else "/api/v1/" + path, body, answer)
         return answer
 
     def get(self, path, **kw):
@@ -226,6 +228,12 @@ class Daemon:
         """Until the library is read and the queue is empty."""
         return wait_for(lambda: (p := self.get("progress"))["queue_remaining"] == 0 and not p["scan"]["running"] and p["total"] and p,
                         "the queue to be empty", seconds)
+
+
+def pytest_terminal_summary(terminalreporter):
+    never = sorted(contract.operations() - contract.asked)
+    terminalreporter.write_line("operations of the API that fit their description: %d; not asked: %s"
+                                % (len(contract.asked), ", ".join("%s %s" % x for x in never) or "none"))
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -114,7 +114,7 @@ struct fixture {
 struct outcome {
     struct fixture *f;
     struct fetch *fetch;
-    int calls;
+    int calls, sent;
     int code, status;
     size_t size;
     char *body;
@@ -200,6 +200,13 @@ static void note(void *arg, const struct fetch_result *r)
     assert_null(strstr(o->detail, "api_key"));
 }
 
+static void note_sent(void *arg)
+{
+    struct outcome *o = arg;
+    assert_int_equal(o->calls, 0);
+    o->sent++;
+}
+
 static void outcome_deinit(struct outcome *o)
 {
     free(o->body);
@@ -212,6 +219,7 @@ static void start(struct fixture *f, struct outcome *o, const char *host, const 
     char *url = mem_printf("http://%s:%d%s?api_key=topsecret", host, f->server.port, path);
     *o = (struct outcome){.f = f};
     options.url = url;
+    options.sent = note_sent;
     if (!options.timeout_ms)
         options.timeout_ms = 600000;   /* a machine may stand still for a while */
     int before = f->done;
@@ -484,13 +492,14 @@ static void nobody_listening_is_a_network_error(void **state)
 {
     struct fixture f;
     struct outcome o = {0};
-    struct fetch_options options = {.url = "http://127.0.0.1:1/x?api_key=topsecret"};
+    struct fetch_options options = {.url = "http://127.0.0.1:1/x?api_key=topsecret", .sent = note_sent};
     setup(&f);
     o.f = &f;
     assert_int_equal(fetch_start(f.client, &options, note, &o, NULL, NULL), 0);
     run_until_done(&f, 1);
     assert_int_equal(o.code, ERR_NETWORK);
     assert_int_equal(o.status, 0);
+    assert_int_equal(o.sent, 0);
     outcome_deinit(&o);
     teardown(&f);
 }
@@ -576,6 +585,7 @@ static void a_server_that_always_closes_is_not_asked_for_ever(void **state)
     assert_int_equal(o.code, ERR_LOST);
     assert_int_equal(f.server.accepted, 2);
     assert_int_equal(f.server.requests, 3);
+    assert_int_equal(o.sent, 2);
     outcome_deinit(&o);
     teardown(&f);
 }
@@ -592,6 +602,7 @@ static void redirects_on_the_same_host_are_followed_three_times(void **state)
     assert_int_equal(o.status, 200);
     assert_string_equal(o.body, "hello");
     assert_int_equal(f.server.requests, 4);
+    assert_int_equal(o.sent, 4);
     outcome_deinit(&o);
     get(&f, &o, "/loop", NO_OPTIONS);
     assert_int_equal(o.code, ERR_PROVIDER);
