@@ -21,6 +21,7 @@
 #include "daemon/service.h"
 #include "store/state.h"
 #include "work/event_log.h"
+#include "work/prune.h"
 
 #define EXIT_CONFIG 78
 #define EXIT_TEMPORARY 75
@@ -43,6 +44,7 @@ struct daemon {
     struct enrich *enrich;
     struct scan *scan;
     struct loop_stats *stats;
+    struct prune *prune;
     struct pikaraoke *pikaraoke;
     struct manners *manners;
     char **pikaraoke_places;
@@ -376,6 +378,8 @@ static void shutdown_database(void *arg)
 {
     struct daemon *d = arg;
 
+    if (d->prune)
+        prune_close(d->prune);
     dbq_close(d->q, shutdown_last, d);
 }
 
@@ -656,6 +660,7 @@ static int start_work(struct daemon *d, struct err *e)
     rc = wait_for(d);
     if (rc == 0 && d->args.once)
         start_once(d);
+    d->prune = prune_new(&d->loop, &clock_system, d->q, d->config);
     d->scan = scan_new(&d->loop, &clock_system, d->q, d->events, &scan);
     if (rc == 0)
         rc = start_beside_pikaraoke(d);
