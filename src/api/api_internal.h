@@ -141,6 +141,8 @@ void api_put_int(struct json_out *o, const char *key, int64_t v);        /* 0 gi
 
 /* --- handlers, by noun ------------------------------------------------------------------------ */
 void handle_index(struct request *r, void *app);
+void handle_web_file(struct request *r, void *app);
+void handle_web_text(struct request *r, void *app);
 void handle_healthz(struct request *r, void *app);
 void handle_health(struct request *r, void *app);
 void handle_progress(struct request *r, void *app);

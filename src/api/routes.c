@@ -32,6 +32,8 @@ const struct route api_routes[] = {
     {HTTP_GET, V1 "/providers", handle_providers, "the providers and their state"},
     {HTTP_GET, V1 "/events", handle_events, "what happens, as JSON lines or server-sent events"},
     {HTTP_GET, "/healthz", handle_healthz, "alive"},
-    {HTTP_GET, "/", handle_index, "where to find what"},
+    {HTTP_GET, "/", handle_index, "the dashboard"},
+    {HTTP_GET, "/web/:name", handle_web_file, "a file of the dashboard"},
+    {HTTP_GET, "/web/lang/:name", handle_web_text, "its texts in one language"},
     {0, NULL, NULL, NULL},
 };
