@@ -139,6 +139,12 @@ int api_changes_json(struct db *db, int64_t song_id, int64_t before, int limit, 
 void api_put_time(struct json_out *o, const char *key, int64_t wall_ms); /* 0 gives null */
 void api_put_int(struct json_out *o, const char *key, int64_t v);        /* 0 gives null */
 
+/* --- settings that lists obey ---------------------------------------------------------------- */
+/* dashboard.review_below in hundredths. */
+int api_review_below(const struct api *a);
+/* dashboard.order is title-artist. */
+bool api_title_first(const struct api *a);
+
 /* --- handlers, by noun ------------------------------------------------------------------------ */
 void handle_index(struct request *r, void *app);
 void handle_web_file(struct request *r, void *app);
@@ -155,6 +161,8 @@ void handle_requeue(struct request *r, void *app);
 void handle_songs(struct request *r, void *app);
 void handle_song(struct request *r, void *app);
 void handle_song_edit(struct request *r, void *app);
+void handle_worklist(struct request *r, void *app);
+void handle_review(struct request *r, void *app);
 void handle_forget(struct request *r, void *app);
 void handle_suggestions(struct request *r, void *app);
 void handle_suggestions_ask(struct request *r, void *app);

@@ -130,6 +130,7 @@ static int create_all(struct db *db, struct err *e)
 
 const struct migration migrations[] = {
     {1, NULL, create_all},
+    {4, NULL, migrate_lists},
 };
 const size_t migrations_count = ARRAY_LEN(migrations);
 

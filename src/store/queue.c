@@ -52,6 +52,19 @@ static int insert_row(struct db *db, int64_t id, int priority, const char *iso, 
     return stmt_run(&s);
 }
 
+/* Remembered beyond the queue: the review shows first what people wait for. */
+static int raise_wanted(struct db *db, int64_t id, int priority, struct err *e)
+{
+    struct stmt s;
+
+    if (!song_wanted_of(priority))
+        return 0;
+    s = stmt_of(db, "UPDATE songs SET wanted = ?1 WHERE id = ?2 AND wanted < ?1", e);
+    stmt_int(&s, song_wanted_of(priority));
+    stmt_int(&s, id);
+    return stmt_run(&s);
+}
+
 static int raise_priority(struct db *db, int64_t id, int priority, struct err *e)
 {
     struct stmt s = stmt_of(db, "UPDATE enrichment_queue SET priority = ?1 WHERE song_id = ?2 AND priority < ?1", e);
@@ -100,6 +113,8 @@ int queue_add(struct db *db, const int64_t *ids, size_t n, int priority, bool ag
         out->queued += was == NOT_IN_QUEUE;
         if (rc == 0 && again && (was == IN_QUEUE || was == NOT_IN_QUEUE))
             rc = ask_anew(db, ids[i], e);
+        if (rc == 0 && (was == IN_QUEUE || was == NOT_IN_QUEUE))
+            rc = raise_wanted(db, ids[i], priority, e);
     }
     return rc;
 }

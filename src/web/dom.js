@@ -32,6 +32,22 @@ export function raw(text, attributes) {
   return h("bdi", attributes, text === null || text === undefined || text === "" ? "–" : text);
 }
 
+const ICONS = {
+  lock: "M6 11h12v9H6zM9 11V7a3 3 0 0 1 6 0v4",
+  open: "M6 11h12v9H6zM9 11V7a3 3 0 0 1 5.6-1.5",
+};
+
+/** A small drawing; what it means stands beside it in words. */
+export function icon(name) {
+  const space = "http://www.w3.org/2000/svg", svg = document.createElementNS(space, "svg"), path = document.createElementNS(space, "path");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+
 /** Runs f at most once in ms, and at last with the newest arguments. */
 export function calmly(ms, f) {
   let timer = null, args;

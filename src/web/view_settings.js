@@ -31,7 +31,7 @@ function valueOf(input, o) {
 }
 
 export function view() {
-  const page = h("div", {}), error = h("div", {});
+  const page = h("div", { class: "stack" });
 
   async function set(name, value) {
     try {
@@ -49,19 +49,20 @@ export function view() {
     } catch (e) { fail(e); }
   }
 
+  /** The sentence is the label: nobody knows the names by heart. */
   function option(name, o) {
-    const id = "s-" + name, help = h("p", { class: "soft small", id: id + "-help" }, has("option." + name) ? t("option." + name) : o.help + (o.unit ? " (" + o.unit + ")" : ""),
-      " · ", t("origin." + o.origin.replace(" ", "_")));
-    if (!o.live) return h("li", {}, h("div", { class: "head" }, h("code", {}, name), h("code", {}, shownValue(o))), help);
-    const input = control(name, o), forced = ["environment", "command line"].includes(o.origin);
+    const id = "s-" + name, sentence = has("option." + name) ? t("option." + name) : o.help;
+    const small = h("p", { class: "soft small", id: id + "-help" }, h("code", {}, name), " · ", t("origin." + o.origin.replace(" ", "_")), o.unit ? " · " + o.unit : "");
+    if (!o.live) return h("li", { class: "option" }, h("div", {}, h("p", {}, sentence), small), h("code", { class: "value" }, shownValue(o)));
+    const input = control(name, o), forced = ["environment", "command line"].includes(o.origin), isBox = input.type === "checkbox";
     const send = () => { const v = valueOf(input, o); if (!(o.secret && v === "")) set(name, v); };
-    if (input.type === "checkbox" || input.tagName === "SELECT") input.addEventListener("change", send);
-    return h("li", {}, h("form", { onsubmit: (e) => { e.preventDefault(); send(); } },
-      h("div", { class: "head" }, h("label", { class: input.type === "checkbox" ? "inline" : null, for: id }, input.type === "checkbox" ? input : null, h("code", {}, name)),
-        h("span", { class: "row" }, input.type === "checkbox" ? null : [input, input.tagName === "SELECT" ? null : h("button", {}, t(o.secret ? (o.value === "set" ? "settings.replace" : "settings.set") : "song.save"))],
-          o.origin === "setting" && h("button", { type: "button", onclick: () => set(name, null) }, t(o.secret ? "settings.remove" : "settings.reset")),
-          TESTED[name] && h("button", { type: "button", onclick: () => test(TESTED[name]) }, t("settings.test")))),
-      help, forced ? h("p", { class: "small" }, t("settings.forced")) : null));
+    if (isBox || input.tagName === "SELECT") input.addEventListener("change", send);
+    return h("li", {}, h("form", { class: "option", onsubmit: (e) => { e.preventDefault(); send(); } },
+      h("div", {}, h("label", { class: "sentence", for: id }, sentence), small, forced ? h("p", { class: "small" }, t("settings.forced")) : null),
+      h("div", { class: "row" }, h("span", { class: isBox ? null : "grow" }, input),
+        isBox || input.tagName === "SELECT" ? null : h("button", {}, t(o.secret ? (o.value === "set" ? "settings.replace" : "settings.set") : "song.save")),
+        o.origin === "setting" && h("button", { type: "button", onclick: () => set(name, null) }, t(o.secret ? "settings.remove" : "settings.reset")),
+        TESTED[name] && h("button", { type: "button", onclick: () => test(TESTED[name]) }, t("settings.test")))));
   }
 
   function draw(all) {
@@ -79,7 +80,7 @@ export function view() {
   read();
   return {
     title: t("nav.settings"),
-    el: [h("h1", {}, t("nav.settings")), browserCard(), error, page],
+    el: [h("h1", {}, t("nav.settings")), browserCard(), page],
     on(kind) { if ((kind === "settings" || kind === "gap") && !page.contains(document.activeElement)) read(); },
   };
 }

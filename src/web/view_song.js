@@ -1,5 +1,5 @@
 // One song: its values and locks, suggestions, why it is so, its history. Saving makes it Verified.
-import { h, fill, raw } from "./dom.js";
+import { h, fill, icon, raw } from "./dom.js";
 import { t, time, has } from "./text.js";
 import { get, post, request } from "./api.js";
 import { toast, fail, say } from "./tell.js";
@@ -56,7 +56,7 @@ export function view(parameters, go, id) {
       h("label", { for: "f-" + name }, t("field." + name), inputs[name]),
       h("button", { type: "button", "aria-pressed": String(locked), "data-lock": name, title: t(locked ? "song.unlock" : "song.lock"),
         "aria-label": t(locked ? "song.unlock_field" : "song.lock_field", { field: t("field." + name) }), onclick: () => lock(name, locked) },
-      h("span", { "aria-hidden": "true" }, locked ? "🔒" : "🔓"))),
+      icon(locked ? "lock" : "open"))),
     h("p", { class: "error small", id: "e-" + name }));
   }
 
