@@ -75,6 +75,7 @@ export function sides(before, after, headBefore, headAfter, fields = ["artist", 
   for (const f of fields) {
     const a = before[f] === null || before[f] === undefined ? "" : String(before[f]);
     const b = after[f] === null || after[f] === undefined ? "" : String(after[f]);
+    if (!a && !b) continue;
     const [x, y] = compare(a, b);
     left.push(h("dt", {}, t("field." + f)), h("dd", {}, a ? marked(x, "del") : "–"));
     right.push(h("dt", {}, t("field." + f)), h("dd", {}, b ? marked(y, "ins") : "–"));

@@ -15,7 +15,8 @@ export function view(parameters, go) {
   let below = Number(parameters.get("below")) || saved.below || likes.reviewBelow;
   const skipped = new Set(saved.below === below ? saved.skipped : []);
   const done = [];                   // what was decided here, newest last: the way back
-  let pile = [], next = null, remaining = null, decided = 0, candidates = [], busy = false, editing = false, closed = false;
+  let decided = saved.below === below ? saved.decided || 0 : 0;
+  let pile = [], next = null, total = 0, candidates = [], busy = false, editing = false, closed = false;
 
   const count = h("p", { class: "soft number", id: "remaining" });
   const bar = h("progress", { max: 1, "aria-label": t("review.progress") });
@@ -24,11 +25,12 @@ export function view(parameters, go) {
   level.addEventListener("change", () => {
     below = Math.min(1, Math.max(0.05, Number(level.value) || 0.85));
     skipped.clear();
+    decided = 0;
     keep();
     restart();
   });
 
-  const keep = () => remember("review", JSON.stringify({ below, skipped: [...skipped].slice(-SKIPS_KEPT) }));
+  const keep = () => remember("review", JSON.stringify({ below, decided, skipped: [...skipped].slice(-SKIPS_KEPT) }));
   const current = () => pile[0];
 
   /* --- the pile --- */
@@ -37,7 +39,7 @@ export function view(parameters, go) {
       const page = await get("review" + query({ below, limit: AHEAD, cursor: next }));
       const known = new Set(pile.map((r) => r.song.id));
       pile = pile.concat(page.songs.filter((r) => !skipped.has(r.song.id) && !known.has(r.song.id) && !done.some((d) => d.id === r.song.id)));
-      remaining = page.remaining;
+      total = page.remaining + decided;
       next = page.next;
       if (!next) break;
     }
@@ -53,6 +55,7 @@ export function view(parameters, go) {
   async function advance(focus = true) {
     pile.shift();
     editing = false;
+    if (current() && current().stale) await reread(current()).catch(fail);
     if (pile.length < AHEAD / 2 && next) await more().catch(fail);
     draw();
     if (focus) card.focus({ preventScroll: true });
@@ -76,24 +79,26 @@ export function view(parameters, go) {
   const act = (key, name, run, main) => h("button", { type: "button", class: main ? "main" : null, "data-act": name, onclick: run }, t("act." + name), h("kbd", { "aria-hidden": "true" }, key));
 
   function drawEmpty() {
+    if (!skipped.size) { decided = 0; keep(); }      // the pile is done: the next one is counted anew
     fill(card, h("h2", {}, skipped.size ? tn("review.skipped", skipped.size) : t("review.empty")),
       skipped.size ? h("button", { type: "button", class: "main", id: "skipped", onclick: () => { skipped.clear(); keep(); restart(); } }, t("review.again")) : h("p", { class: "soft" }, t("review.empty_means")));
   }
 
   function draw() {
     if (closed) return;
-    const row = current(), total = (remaining ?? 0);
+    const row = current();
     count.textContent = tn("review.remaining", Math.max(0, total - decided)) + (skipped.size ? " · " + tn("review.skipped", skipped.size) : "");
     bar.max = Math.max(1, total);
-    bar.value = decided + skipped.size;
+    bar.value = decided;
     if (!row) { drawEmpty(); return; }
     const hints = h("div", {});
-    const after = row.after || { artist: row.before.title, title: row.before.artist, year: row.before.year, genre: row.before.genre };
-    const head = row.after ? t("review.after", { source: sourceName(row.after.source), score: number(row.after.score, 2) }) : t("review.after_swap");
+    // nothing suggested: the other order is what may be wrong, and without an artist there is none
+    const after = row.after || (row.before.artist ? { ...row.before, artist: row.before.title, title: row.before.artist } : row.before);
+    const head = !row.after && !row.before.artist ? null : row.after ? t("review.after", { source: sourceName(row.after.source), score: number(row.after.score, 2) }) : t("review.after_swap");
     fill(card,
       h("div", { class: "head" }, h("h2", {}, h("a", { href: "#/song/" + row.song.id }, names(row.song))), h("span", { class: "row" }, whyFirst(row), sure(row.song.confidence))),
       h("p", {}, h("span", { class: "soft small" }, t("song.file"), " "), raw(fileName(row.song), { class: "file" })),
-      editing ? editForm(row) : [sides(row.before, after, t("review.before"), head),
+      editing ? editForm(row) : [head ? sides(row.before, after, t("review.before"), head) : null,
         h("div", { class: "row" },
           row.after ? act("A", "accept", accept, true) : null,
           act("V", "verify", verify, !row.after), row.before.artist ? act("S", "swap", swap) : null, act("F", "tidy", tidy), act("E", "edit", edit),
@@ -112,10 +117,11 @@ export function view(parameters, go) {
       const answer = await request(method, "songs/" + row.song.id + path, body, { etag: '"v' + row.song.version + '"' });
       done.push({ id: row.song.id, row });
       decided++;
+      keep();
       say(t("song.saved", { name: plainName(answer.data) }));
       await advance();
     } catch (e) {
-      if (e.status === 412) { toast(t("conflict.sentence"), { bad: true }); await reread(row); }
+      if (e.status === 412) { toast(t("conflict.sentence"), { bad: true }); await reread(row).then(draw, fail); }
       else if (e.status === 404) await advance();
       else fail(e);
     } finally {
@@ -124,13 +130,14 @@ export function view(parameters, go) {
     }
   }
 
-  /** The song changed elsewhere meanwhile: shows it as it is now. */
+  /** The song as it is now, with the best suggestion of now. */
   async function reread(row) {
-    const song = await get("songs/" + row.song.id).catch(fail);
-    if (!song) return;
+    const song = await get("songs/" + row.song.id), { suggestions } = await get("songs/" + row.song.id + "/suggestions?limit=5");
+    const best = suggestions.find((s) => !s.rejected);
     row.song = song;
+    row.stale = false;
     row.before = { artist: song.artist, title: song.title, year: song.year, genre: song.genre };
-    draw();
+    row.after = best ? { ...best, candidate: best.id } : null;
   }
 
   const accept = () => current() && current().after && decide("POST", "/accept", { candidate: current().after.candidate });
@@ -185,11 +192,7 @@ export function view(parameters, go) {
     try {
       await post("songs/" + row.song.id + "/reject", { candidate: row.after.candidate });
       toast(t("hints.rejected"));
-      const page = await get("songs/" + row.song.id), { suggestions } = await get("songs/" + row.song.id + "/suggestions?limit=5");
-      const c = suggestions.find((s) => !s.rejected);
-      row.song = page;
-      row.before = { artist: page.artist, title: page.title, year: page.year, genre: page.genre };
-      row.after = c ? { ...c, candidate: c.id } : null;
+      await reread(row);
       draw();
       card.focus();
     } catch (e) { fail(e); } finally { busy = false; }
@@ -204,6 +207,7 @@ export function view(parameters, go) {
       if (changes.length) await post("undo", { batch: changes[0].batch, song_id: last.id });
       done.pop();
       decided = Math.max(0, decided - 1);
+      keep();
       last.row.song = await get("songs/" + last.id);
       pile.unshift(last.row);
       say(t("song.undone"));
@@ -231,10 +235,9 @@ export function view(parameters, go) {
       if (kind !== "song" || busy) return;
       const row = pile.find((r) => r.song.id === data.song.id);
       if (!row || data.song.version <= row.song.version) return;
-      if (data.song.metadata_status === "manual" && row !== current()) { pile = pile.filter((r) => r !== row); return; }
-      row.song = data.song;
-      row.before = { artist: data.song.artist, title: data.song.title, year: data.song.year, genre: data.song.genre };
-      if (row === current() && !editing) draw();
+      const settled = data.song.metadata_status === "manual" || data.song.confidence >= below || !data.song.present;
+      if (row !== current()) { if (settled) pile = pile.filter((r) => r !== row); else row.stale = true; return; }
+      if (!editing) reread(row).then(draw, fail);
     },
     destroy() { closed = true; off(); },
   };
