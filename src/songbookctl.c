@@ -30,6 +30,7 @@ static const struct command commands[] = {
     {"events", "[--follow] [--since SEQ]", "What happened, as JSON lines", cmd_events},
     {"settings", "[KEY[=VALUE]|--unset KEY|--test PROVIDER]", "Show or change settings", cmd_settings},
     {"forget", "[ID...] [--yes]", "Forget absent songs; without ID all of them", cmd_forget},
+    {"pair", "[--name NAME|--list|--revoke ID]", "A code for another device; or the paired devices", cmd_pair},
     {"health", "", "Whether the daemon is well", cmd_health},
     {"parse", "[--tsv|--json] [--library] [FILE|-]", "Read names offline, one a line", cmd_parse},
 };

@@ -608,7 +608,12 @@ static int start_api(struct daemon *d, struct err *e)
     d->api = api_new(&deps);
     api_server_options(d->api, &d->server_options);
     rc = http_server_new(&d->loop, &d->server_options, &d->server);
-    return rc ? err_set(e, rc, "the server cannot be made") : listen_all(d, e);
+    if (rc)
+        return err_set(e, rc, "the server cannot be made");
+    api_set_server(d->api, d->server);
+    api_load(d->api, on_ready, d);
+    rc = wait_for(d);
+    return rc ? err_set(e, rc, "the paired devices cannot be read from '%s'", d->database) : listen_all(d, e);
 }
 
 static int start(struct daemon *d, struct err *e)

@@ -8,6 +8,7 @@
 #define SONGBOOKD_API_API_INTERNAL_H
 
 #include "api/api.h"
+#include "api/devices.h"
 #include "base/list.h"
 #include "store/songs.h"
 
@@ -18,12 +19,17 @@
 
 struct api {
     struct api_deps d;
+    struct http_server *server;
+    struct devices *devices;
     char *health;       /* the whole answer of GET /health */
     int held;           /* requests and streams that still need this struct */
     bool freed;         /* api_free was called: the last one held frees */
     bool parsing;       /* one parse work is on the pool */
     struct list parses; /* those that wait for it */
 };
+
+/* How the request may ask; *device is set for CALLER_DEVICE. */
+enum caller api_caller(struct api *a, struct request *r, const struct device **device);
 
 void api_hold(struct api *a);
 void api_drop(struct api *a);
@@ -178,6 +184,11 @@ void handle_settings(struct request *r, void *app);
 void handle_settings_edit(struct request *r, void *app);
 void handle_settings_test(struct request *r, void *app);
 void handle_providers(struct request *r, void *app);
+void handle_pair_code(struct request *r, void *app);
+void handle_pair(struct request *r, void *app);
+void handle_devices(struct request *r, void *app);
+void handle_device_revoke(struct request *r, void *app);
+void handle_session(struct request *r, void *app);
 void handle_events(struct request *r, void *app);
 
 #endif

@@ -97,11 +97,12 @@ void handle_index(struct request *r, void *app)
     const struct web_file *f = web_find(SLICE_LIT("index.html"));
     const char *mark = memmem(f->plain.p, f->plain.n, SUMMARY_MARK, sizeof SUMMARY_MARK - 1);
     const struct counts *c = dbq_counts(a->d.q);
+    const struct device *device;
     struct buf b;
     char etag[100];
 
     /* Whoever may not read the library learns nothing of it here. */
-    if (a->d.token)
+    if (api_caller(a, r, &device) == CALLER_NOBODY)
         mark = NULL;
     snprintf(etag, sizeof etag, "\"%s-%llx\"", f->hash,
              mark ? (unsigned long long)hash_bytes((struct slice){(const char *)c, sizeof *c}, 1) : 0);

@@ -130,6 +130,8 @@ int cmd_changes(struct ctl *ctl, int argc, char **argv);
 int cmd_undo(struct ctl *ctl, int argc, char **argv);
 int cmd_forget(struct ctl *ctl, int argc, char **argv);
 
+int cmd_pair(struct ctl *ctl, int argc, char **argv);
+
 int cmd_parse(struct ctl *ctl, int argc, char **argv);
 
 #endif

@@ -38,15 +38,18 @@ static const char indexes[] =
 
 /* Songs of the same names and variant: all of a group of two or more are marked. Only one of a group can be unmarked when
  * another joins it, and only one can remain when one leaves, so no trigger walks a large group. */
-#define SAME_AS(row, v) row ".artist_key = " v ".artist_key AND " row ".title_key = " v ".title_key AND " row ".variant IS " v ".variant"
+#define SAME_AS(row, v) \
+    row ".artist_key = " v ".artist_key AND " row ".title_key = " v ".title_key AND " row ".variant IS " v ".variant"
 #define MARKED_LIKE(v) "songs d INDEXED BY songs_doubled WHERE d.doubled = 1 AND " SAME_AS("d", v)
 #define LEAVE_GROUP \
-    "UPDATE songs SET doubled = 0 WHERE old.doubled = 1 AND id = (SELECT id FROM " MARKED_LIKE("old") " AND d.id <> old.id LIMIT 1)" \
+    "UPDATE songs SET doubled = 0 WHERE old.doubled = 1" \
+    " AND id = (SELECT id FROM " MARKED_LIKE("old") " AND d.id <> old.id LIMIT 1)" \
     " AND (SELECT count(*) FROM (SELECT 1 FROM " MARKED_LIKE("old") " AND d.id <> old.id LIMIT 2)) = 1;"
 #define MAY_JOIN "new.present = 1 AND new.title_key <> '' AND "
 #define JOIN_GROUP \
     "UPDATE songs SET doubled = 1 WHERE " MAY_JOIN "NOT EXISTS (SELECT 1 FROM " MARKED_LIKE("new") ") AND id =" \
-    " (SELECT id FROM songs d INDEXED BY songs_artist WHERE " SAME_AS("d", "new") " AND d.present = 1 AND d.id <> new.id LIMIT 1);" \
+    " (SELECT id FROM songs d INDEXED BY songs_artist WHERE " SAME_AS("d", "new") \
+    " AND d.present = 1 AND d.id <> new.id LIMIT 1);" \
     "UPDATE songs SET doubled = 1 WHERE " MAY_JOIN "id = new.id AND EXISTS (SELECT 1 FROM " MARKED_LIKE("new") ");"
 
 static const char doubles[] =
@@ -61,7 +64,8 @@ static const char doubles[] =
 /* Conditions of the worklist as 0 or 1; `v` names the row. */
 #define NO_YEAR(v) "(" v ".present = 1 AND " v ".year IS NULL)"
 #define NO_GENRE(v) "(" v ".present = 1 AND " v ".genre IS NULL)"
-#define UNSURE(v) "(" v ".present = 1 AND " v ".order_open = 1 AND " v ".metadata_status IN ('pending', 'parsed', 'enrichment_failed'))"
+#define UNSURE(v) \
+    "(" v ".present = 1 AND " v ".order_open = 1 AND " v ".metadata_status IN ('pending', 'parsed', 'enrichment_failed'))"
 #define DOUBLED(v) "(" v ".present = 1 AND " v ".doubled = 1)"
 #define NOT_FOUND(v) "(" v ".present = 1 AND " v ".metadata_status = 'enrichment_failed' AND " v ".reason IS 'not_found')"
 #define GAVE_UP(v) "(" v ".present = 1 AND " v ".metadata_status = 'enrichment_failed' AND " v ".reason IS NOT 'not_found')"

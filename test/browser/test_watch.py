@@ -125,7 +125,8 @@ def test_page_lives_by_polls_where_streams_fail(daemon, visit, expects):
     wait_for(lambda: "without live stream" in b.text("#link"), "the page to say that it polls")
     daemon.post("worker/pause")
     wait_for(lambda: "Paused" in b.text("h1"), "the poll to bring the news")
-    for c, _ in streams:
+    for c, response in streams:
+        response.close()
         c.close()
     wait_for(lambda: "without live stream" not in b.text("#link"), "the stream again")
 

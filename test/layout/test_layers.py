@@ -23,6 +23,8 @@ ONLY_IN = {
     "curl/curl.h": "net",
     "llhttp.h": "net",
     "ini.h": "config",
+    "qrencode.h": "api",
+    "openssl/sha.h": "api",
     "utf8proc.h": ("base", "song", "ctl"),   # ctl: how wide a text is on a terminal
 }
 
