@@ -2,6 +2,7 @@
 import { h, fill, icon, raw } from "./dom.js";
 import { t, time, has } from "./text.js";
 import { get, post, request } from "./api.js";
+import { live } from "./live.js";
 import { toast, fail, say } from "./tell.js";
 import { FIELDS, candidateList, change, fileName, names, sides, sure, plainName } from "./song.js";
 import { changeList } from "./view_history.js";
@@ -160,12 +161,15 @@ export function view(parameters, go, id) {
   }
 
   /* --- suggestions --- */
+  /** Whether somebody would answer: asking by ourselves must not end in an error. */
+  const canAsk = () => live.progress && live.progress.state === "running" && Object.values(live.progress.providers).some((p) => p.usable);
+
   async function readHints(ask) {
     try {
       const answer = ask ? await post(path + "/suggestions") : await get(path + "/suggestions");
       candidates = answer.suggestions;
       drawHints(ask && !answer.complete ? t("hints.incomplete") : "");
-      if (!ask && !candidates.length && song.confidence >= LOAD_FROM && song.metadata_status !== "manual") readHints(true);
+      if (!ask && !candidates.length && song.confidence >= LOAD_FROM && song.metadata_status !== "manual" && canAsk()) readHints(true);
     } catch (e) {
       drawHints(ask ? e.sentence || String(e) : "");
     }
