@@ -1,7 +1,7 @@
 // The frame: which view is shown, what the connection is like, keys, and the door for those not let in yet.
 // Views are modules with view(parameters, go, id) -> {title, el, on(kind, data), destroy()}.
 import { h, fill } from "./dom.js";
-import { t, tn, load, wanted, number } from "./text.js";
+import { t, tn, load, wanted } from "./text.js";
 import { get, query, whenLockedOut } from "./api.js";
 import { live, listen, start } from "./live.js";
 import { say } from "./tell.js";

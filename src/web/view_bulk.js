@@ -1,7 +1,7 @@
 // One decision for many songs. What is previewed is exactly what is done: the daemon refuses when it changed meanwhile.
 import { h, fill, raw } from "./dom.js";
-import { t, tn, number } from "./text.js";
-import { get, post } from "./api.js";
+import { t, tn } from "./text.js";
+import { post } from "./api.js";
 import { toast, fail, say } from "./tell.js";
 import { fileName, names, sourceName, sure } from "./song.js";
 import { filterOf } from "./view_library.js";

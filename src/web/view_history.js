@@ -1,9 +1,9 @@
 // The log of changes: who changed what, and the way back for one, a batch, or a source since a time.
 import { h, fill, raw, calmly } from "./dom.js";
-import { t, tn, time, number } from "./text.js";
+import { t, tn, time, has } from "./text.js";
 import { get, post, query } from "./api.js";
 import { toast, fail } from "./tell.js";
-import { sourceName } from "./song.js";
+import { plainName, sourceName } from "./song.js";
 
 export const undoneText = (answer) => tn("history.undid", answer.count ?? answer.song_ids.length)
   + (answer.kept ? " " + tn("history.kept", answer.kept) : "");
@@ -15,7 +15,44 @@ function undo(body, then) {
   });
 }
 
-const value = (v) => (v === null || v === "" ? h("span", { class: "soft" }, "–") : raw(v));
+/** A stored value in the reader's words where it is one of ours. */
+function value(field, v) {
+  if (v === null || v === undefined || v === "") return h("span", { class: "soft" }, "–");
+  if (field === "source") return sourceName(v);
+  if (field === "metadata_status") return t("status." + v);
+  if (field === "reason" && has("reason." + v)) return t("reason." + v);
+  return raw(v);
+}
+
+const fieldName = (f) => (has("field." + f) ? t("field." + f) : f);
+
+/* The log knows numbers; people know names. Asked once for each song that is shown. */
+const called = new Map();
+
+function songLink(id) {
+  const a = h("a", { href: "#/song/" + id }, called.get(id) || t("history.song", { id }));
+  if (!called.has(id)) {
+    called.set(id, "");
+    waiting.push([id, a]);
+    if (waiting.length === 1) nameNext();
+  } else if (!called.get(id)) {
+    waiting.push([id, a]);
+  }
+  return a;
+}
+
+const waiting = [];
+
+async function nameNext() {
+  while (waiting.length) {
+    const [id, a] = waiting[0];
+    if (!called.get(id)) {
+      try { called.set(id, plainName(await get("songs/" + id))); } catch { called.delete(id); }
+    }
+    if (called.get(id)) a.textContent = called.get(id);
+    waiting.shift();
+  }
+}
 const who = (c) => t("actor." + c.actor) + (c.source && c.source !== "name" && c.source !== "person" ? " (" + sourceName(c.source) + ")" : "");
 
 /** Rows that belong together (same batch and song) as one entry. */
@@ -34,8 +71,8 @@ export function changeList(changes, then, withSong) {
     h("div", { class: "head" },
       h("span", { class: "small soft" }, time(g[0].time), " · ", who(g[0]), g[0].undone ? [" · ", h("span", { class: "tag" }, t("history.undone"))] : null),
       g[0].undone ? null : h("button", { type: "button", "data-undo": g[0].batch, onclick: () => undo({ batch: g[0].batch, song_id: g[0].song_id }, then) }, t("act.undo"))),
-    withSong && h("p", {}, h("a", { href: "#/song/" + g[0].song_id }, t("history.song", { id: g[0].song_id }))),
-    h("dl", { class: "facts-list" }, g.map((c) => [h("dt", {}, t("field." + c.field)), h("dd", {}, value(c.old), " → ", value(c.new))])))));
+    withSong && h("p", {}, songLink(g[0].song_id)),
+    h("dl", { class: "facts-list" }, g.map((c) => [h("dt", {}, fieldName(c.field)), h("dd", {}, value(c.field, c.old), " → ", value(c.field, c.new))])))));
 }
 
 export function view(parameters, go) {

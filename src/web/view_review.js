@@ -4,7 +4,7 @@ import { h, fill, raw } from "./dom.js";
 import { t, tn, number, has, remember, remembered } from "./text.js";
 import { get, post, request, query } from "./api.js";
 import { toast, fail, say } from "./tell.js";
-import { candidateList, fileName, likes, names, sides, songRow, sourceName, sure, plainName } from "./song.js";
+import { candidateList, fileName, likes, names, sides, sourceName, sure, plainName } from "./song.js";
 import { keys } from "./keys.js";
 
 const AHEAD = 20;

@@ -1,6 +1,6 @@
 // One song: its values and locks, suggestions, why it is so, its history. Saving makes it Verified.
 import { h, fill, icon, raw } from "./dom.js";
-import { t, time, has } from "./text.js";
+import { t, has } from "./text.js";
 import { get, post, request } from "./api.js";
 import { live } from "./live.js";
 import { toast, fail, say } from "./tell.js";

@@ -1,8 +1,7 @@
 // The list for the guests: choose what goes in, then print it or take it along as a table.
-import { h, fill, settled } from "./dom.js";
+import { h, fill } from "./dom.js";
 import { t, number } from "./text.js";
 import { get, query } from "./api.js";
-import { readPage } from "./view_library.js";
 
 export function view() {
   const form = h("form", { class: "card", onsubmit: (e) => e.preventDefault() }), links = h("div", { class: "row" });

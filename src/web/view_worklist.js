@@ -8,7 +8,7 @@ export function view() {
   const list = h("ul", { class: "list" }), review = h("div", {});
 
   function row(l) {
-    const requeue = l.count && l.key.startsWith("failed_");
+    const requeue = l.count > 0 && l.key.startsWith("failed_");
     return h("li", { class: "head", "data-key": l.key },
       h("a", { href: "#/library" + query(l.filter) }, has("worklist." + l.key) ? t("worklist." + l.key) : l.sentence),
       h("span", { class: "row" },
