@@ -55,6 +55,15 @@ async function nameNext() {
 }
 const who = (c) => t("actor." + c.actor) + (c.source && c.source !== "name" && c.source !== "person" ? " (" + sourceName(c.source) + ")" : "");
 
+const ORDER = ["artist", "title", "variant", "year", "genre", "confidence", "metadata_status", "source"];
+const place = (c) => (ORDER.indexOf(c.field) + ORDER.length + 1) % (ORDER.length + 1);
+
+/** What a person wants to see of a change: the rule that decided stands in "why?". */
+const told = (group) => {
+  const shown = group.filter((c) => c.field !== "reason" || has("reason." + c.new));
+  return (shown.length ? shown : group).sort((a, b) => place(a) - place(b));
+};
+
 /** Rows that belong together (same batch and song) as one entry. */
 function grouped(changes) {
   const groups = [];
@@ -72,7 +81,7 @@ export function changeList(changes, then, withSong) {
       h("span", { class: "small soft" }, time(g[0].time), " · ", who(g[0]), g[0].undone ? [" · ", h("span", { class: "tag" }, t("history.undone"))] : null),
       g[0].undone ? null : h("button", { type: "button", "data-undo": g[0].batch, onclick: () => undo({ batch: g[0].batch, song_id: g[0].song_id }, then) }, t("act.undo"))),
     withSong && h("p", {}, songLink(g[0].song_id)),
-    h("dl", { class: "facts-list" }, g.map((c) => [h("dt", {}, fieldName(c.field)), h("dd", {}, value(c.field, c.old), " → ", value(c.field, c.new))])))));
+    h("dl", { class: "facts-list" }, told(g).map((c) => [h("dt", {}, fieldName(c.field)), h("dd", {}, value(c.field, c.old), " → ", value(c.field, c.new))])))));
 }
 
 export function view(parameters, go) {

@@ -3,6 +3,7 @@
 import { h, fill, raw } from "./dom.js";
 import { t, tn, number, has, remember, remembered } from "./text.js";
 import { get, post, request, query } from "./api.js";
+import { live } from "./live.js";
 import { toast, fail, say } from "./tell.js";
 import { candidateList, fileName, likes, names, sides, sourceName, sure, plainName } from "./song.js";
 import { keys } from "./keys.js";
@@ -69,7 +70,14 @@ export function view(parameters, go) {
       candidates = (await get("songs/" + row.song.id + "/suggestions?limit=5")).suggestions.filter((c) => !c.rejected);
     } catch { /* the decision needs none */ }
     if (row !== current()) return;
-    fill(at, candidates.length ? [h("h2", {}, t("hints.title")), candidateList(candidates, take)] : h("p", { class: "soft" }, t("hints.none")));
+    fill(at, candidates.length ? [h("h2", {}, t("hints.title")), candidateList(candidates, take)] : [h("p", { class: "soft" }, t("hints.none")),
+      live.progress && live.progress.state === "running" ? h("div", {}, h("button", { type: "button", onclick: (e) => ask(row, e.target) }, t("hints.ask"))) : null]);
+  }
+
+  async function ask(row, button) {
+    button.disabled = true;
+    try { await post("songs/" + row.song.id + "/suggestions"); await reread(row); } catch (e) { fail(e); }
+    if (row === current()) draw();
   }
 
   function whyFirst(row) {
