@@ -19,6 +19,7 @@
 #include "daemon/args.h"
 #include "store/state.h"
 #include "work/event_log.h"
+#include "work/prune.h"
 
 #define EXIT_CONFIG 78
 #define EXIT_TEMPORARY 75
@@ -41,6 +42,7 @@ struct daemon {
     struct enrich *enrich;
     struct scan *scan;
     struct loop_stats *stats;
+    struct prune *prune;
     struct api *api;
     struct http_server_options server_options;   /* borrowed by the server */
     struct http_server *server;
@@ -345,6 +347,8 @@ static void shutdown_database(void *arg)
 {
     struct daemon *d = arg;
 
+    if (d->prune)
+        prune_close(d->prune);
     dbq_close(d->q, shutdown_last, d);
 }
 
@@ -550,6 +554,7 @@ static int start_work(struct daemon *d, struct err *e)
     rc = wait_for(d);
     if (rc == 0 && d->args.once)
         start_once(d);
+    d->prune = prune_new(&d->loop, &clock_system, d->q, d->config);
     d->scan = scan_new(&d->loop, &clock_system, d->q, d->events, &scan);
     if (rc == 0 && events_file[0])
         return event_log_new(&d->loop, d->events, events_file, &d->event_log, e);
