@@ -106,7 +106,7 @@ export function candidateList(candidates, take, refuse) {
 export async function undoNewest(id) {
   const { changes } = await get("changes?limit=1&song_id=" + id);
   if (!changes.length) return false;
-  await post("undo", { batch: changes[0].batch, song_id: id });
+  await post("undo", { batch: changes[0].batch, song_id: changes[0].song_id });
   return true;
 }
 

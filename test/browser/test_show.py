@@ -47,6 +47,28 @@ def test_names_of_strangers_are_shown_as_text(daemon, visit, browser):
     assert shown == {s["file_path"].rsplit("/", 1)[1] for s in songs.values()}
 
 
+def test_every_language_is_shown_whole_with_its_plural_forms(daemon, visit, browser):
+    import json
+    start(daemon, ["One - Two.mp4", "Three - Four.mp4", "Five - Six.mp4", "Seven - Eight.mp4", "Nine - Ten.mp4"])
+    visit("settings")
+    tags = wait_for(lambda: browser.js("return [...document.querySelectorAll('#language option')].map((o) => o.value);"), "the languages")
+    assert len(tags) == 16
+    for tag in tags:
+        texts = json.loads((axe.ROOT / "src/web/lang" / (tag + ".json")).read_text())
+        forms = browser.js("return new Intl.PluralRules(arguments[0].replace('_', '-')).resolvedOptions().pluralCategories;", tag)
+        assert {k.split("#")[1] for k in texts if "#" in k} == set(forms), tag
+        browser.js("localStorage.setItem('songbookd.language', arguments[0]);", tag)
+        browser.open("about:blank")
+        for view in ("settings", "worklist", "progress", "review"):
+            visit(view if view != "progress" else "", fresh=view == "settings")
+            wait_for(lambda: browser.text("h1") and not browser.one("main [aria-busy]"), "the view")
+            assert browser.js("return document.documentElement.lang;") == tag.replace("_", "-")
+            left = [k for k in re.findall(r"\b[a-z]+\.[a-z_]+\b", browser.text("main")) if k in texts]
+            assert left == [], (tag, view)
+        key = "review.remaining#" + browser.js("return new Intl.PluralRules(arguments[0].replace('_', '-')).select(5);", tag)
+        wait_for(lambda: texts[key].replace("{n}", "5") in browser.text("#remaining"), "five songs in " + tag)
+
+
 SEARCHES = [("beyonce", "Beyonc\u00e9"), ("beyonc\u00e9", "Beyonc\u00e9"), ("ac dc", "AC/DC"), ("acdc", "AC/DC"), ("ac/dc", "AC/DC"), ("pink", "P!nk"),
             ("p!nk", "P!nk"), ("o connor", "Sin\u00e9ad O'Connor"), ("o'connor", "Sin\u00e9ad O'Connor"), ("sinead", "Sin\u00e9ad O'Connor"),
             ("bjork", "Bj\u00f6rk"), ("bj\u00f6rk", "Bj\u00f6rk"), ("BJORK", "Bj\u00f6rk"), ("\u0431\u0438-2", "\u0411\u0438-2"), ("\u5b87\u591a\u7530", "\u5b87\u591a\u7530\u30d2\u30ab\u30eb")]
