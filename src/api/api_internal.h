@@ -187,6 +187,8 @@ void handle_settings(struct request *r, void *app);
 void handle_settings_edit(struct request *r, void *app);
 void handle_settings_test(struct request *r, void *app);
 void handle_providers(struct request *r, void *app);
+void handle_metrics(struct request *r, void *app);
+void handle_openapi(struct request *r, void *app);
 void handle_pair_code(struct request *r, void *app);
 void handle_pair(struct request *r, void *app);
 void handle_devices(struct request *r, void *app);

@@ -39,6 +39,8 @@ const struct route api_routes[] = {
     {HTTP_GET, V1 "/devices", handle_devices, "the paired devices"},
     {HTTP_POST, V1 "/devices/:id/revoke", handle_device_revoke, "take a device's access away"},
     {HTTP_GET, V1 "/events", handle_events, "what happens, as JSON lines or server-sent events"},
+    {HTTP_GET, V1 "/openapi.json", handle_openapi, "this API, described for programs (OpenAPI 3.1)"},
+    {HTTP_GET, "/metrics", handle_metrics, "numbers for Prometheus"},
     {HTTP_GET, "/healthz", handle_healthz, "alive"},
     {HTTP_GET, "/", handle_index, "the dashboard"},
     {HTTP_GET, "/web/:name", handle_web_file, "a file of the dashboard"},

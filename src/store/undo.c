@@ -354,18 +354,3 @@ int undo_batch(struct db *db, struct undo *u, int64_t **song_ids, size_t *n, str
     }
     return rc;
 }
-
-/* --- forgetting old changes --------------------------------------------------------------------- */
-
-int changes_prune(struct db *db, int64_t before_ms, int limit, int64_t *n, struct err *e)
-{
-    struct stmt s = stmt_of(db, "DELETE FROM changes WHERE id IN (SELECT id FROM changes INDEXED BY changes_when"
-                                " WHERE at_ms < ? AND actor <> 'person' ORDER BY at_ms LIMIT ?)", e);
-    int rc;
-
-    stmt_int(&s, before_ms);
-    stmt_int(&s, limit);
-    rc = stmt_run(&s);
-    *n = rc ? 0 : db_changed(db);
-    return rc;
-}

@@ -40,7 +40,4 @@ int undo_check(struct db *db, struct undo *u, int64_t id, struct err *e);
  * rolls back, as dbq does. *song_ids (new memory) lists what changed. */
 int undo_batch(struct db *db, struct undo *u, int64_t **song_ids, size_t *n, struct err *e);
 
-/* Deletes changes older than that which no person made, at most `limit`; *n tells how many. */
-int changes_prune(struct db *db, int64_t before_ms, int limit, int64_t *n, struct err *e);
-
 #endif

@@ -24,8 +24,7 @@ function timeLeft(p) {
 
 /** The daemon's sentence in the reader's language where we know the state. */
 export function providerSentence(p) {
-  const key = "provider." + p.state;
-  return has(key) ? t(key, { name: p.title, time: duration(Math.ceil(p.retry_in_seconds || 0)) }) : p.sentence;
+  return has("provider." + p.state) ? t("provider." + p.state, { name: p.title, time: duration(Math.ceil(p.retry_in_seconds || 0)) }) : p.sentence;
 }
 
 function providerRow(p) {

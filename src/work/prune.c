@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "store/undo.h"
+#include "store/evidence.h"
 
 #define STEP 1000                       /* rows of one operation */
 #define DAY_MS (INT64_C(24) * 60 * 60 * 1000)
@@ -24,7 +24,7 @@ static int prune_run(struct db *db, struct dbq_op *op)
 {
     struct prune *p = container_of(op, struct prune, op);
 
-    return changes_prune(db, p->before_ms, STEP, &p->deleted, &op->err);
+    return changes_forget(db, p->before_ms, STEP, &p->deleted, &op->err);
 }
 
 static void free_when_done(struct prune *p)

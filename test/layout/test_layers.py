@@ -1,4 +1,5 @@
 """The layout shows the architecture: which room may include which, and where each library is used."""
+import json
 import pathlib
 import re
 import subprocess
@@ -15,7 +16,7 @@ MAY_USE = {
     "work": ["base", "song", "config", "store", "net", "provider"],
     "web": ["base"],
     "api": ["base", "song", "config", "store", "net", "provider", "work", "web"],
-    "ctl": ["base", "song", "config"],
+    "ctl": ["base", "song", "config", "store"],
     "daemon": ["base", "config"],
 }
 ONLY_IN = {
@@ -73,6 +74,14 @@ def test_every_route_has_its_section_in_the_api_document():
     assert len(routes) > 20
     missing = [r for r in routes if r not in text.split("\n")]
     assert missing == []
+
+
+def test_every_route_is_described_for_programs():
+    described = json.loads((SRC / "api/openapi.json").read_text())["paths"]
+    have = {(m.upper(), path) for path, item in described.items() for m in item}
+    rows = re.findall(r'\{HTTP_(\w+), (V1 )?"([^"]+)"', (SRC / "api/routes.c").read_text())
+    want = {(m, re.sub(r":(\w+)", r"{\1}", ("/api/v1" if base else "") + path)) for m, base, path in rows}
+    assert want == have, "src/api/openapi.json and the route table differ"
 
 
 def test_every_option_stands_in_the_configuration_document():
