@@ -11,7 +11,7 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "test"), str(ROOT / "test/browser")]
+sys.path[:0] = [str(ROOT / "test"), str(ROOT / "test/browser"), str(ROOT / "test/integration")]
 spec = importlib.util.spec_from_file_location("integration_conftest", ROOT / "test/integration/conftest.py")
 shared = importlib.util.module_from_spec(spec)
 sys.modules["integration_conftest"] = shared
