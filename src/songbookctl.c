@@ -31,6 +31,7 @@ static const struct command commands[] = {
     {"events", "[--follow] [--since SEQ]", "What happened, as JSON lines", cmd_events},
     {"settings", "[KEY[=VALUE]|--unset KEY|--test PROVIDER]", "Show or change settings", cmd_settings},
     {"forget", "[ID...] [--yes]", "Forget absent songs; without ID all of them", cmd_forget},
+    {"export", "[--format csv|json|html] [--output FILE] [NAME=VALUE...]", "The songbook as a table or a page", cmd_export},
     {"pair", "[--name NAME|--list|--revoke ID]", "A code for another device; or the paired devices", cmd_pair},
     {"health", "", "Whether the daemon is well", cmd_health},
     {"check", "[--database PATH]", "Whether the database is whole; also without the daemon", cmd_check},

@@ -13,6 +13,8 @@
 #include "work/enrich.h"
 #include "work/events.h"
 #include "work/loop_stats.h"
+#include "work/manners.h"
+#include "work/pikaraoke.h"
 #include "work/scan.h"
 
 struct api_deps {                    /* borrowed for the api's life */
@@ -24,6 +26,8 @@ struct api_deps {                    /* borrowed for the api's life */
     struct enrich *enrich;
     struct config *config;
     struct loop_stats *loop_stats;
+    struct pikaraoke *pikaraoke;
+    struct manners *manners;
     const char *keys_path;           /* keys file for secrets set through the API */
     const char *version;
     const char *token;               /* required on TCP from other than loopback; NULL when only local addresses are bound */

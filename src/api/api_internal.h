@@ -181,6 +181,8 @@ void handle_parse(struct request *r, void *app);
 void handle_scan_start(struct request *r, void *app);
 void handle_scan(struct request *r, void *app);
 void handle_changes(struct request *r, void *app);
+void handle_songbook(struct request *r, void *app);
+void handle_songbook_page(struct request *r, void *app);
 void handle_bulk(struct request *r, void *app);
 void handle_undo(struct request *r, void *app);
 void handle_settings(struct request *r, void *app);
@@ -195,5 +197,6 @@ void handle_devices(struct request *r, void *app);
 void handle_device_revoke(struct request *r, void *app);
 void handle_session(struct request *r, void *app);
 void handle_events(struct request *r, void *app);
+void handle_pikaraoke(struct request *r, void *app);
 
 #endif

@@ -425,7 +425,8 @@ static void read_fingerprint(struct field_errors *f, const cJSON *body, struct b
 
 static void read_bulk(struct field_errors *f, const cJSON *body, struct bulk_op *b)
 {
-    static const char *const known[] = {"filter", "action", "preview", "source", "min_score", "fingerprint", "limit", "after", NULL};
+    static const char *const known[] = {"filter", "action", "preview", "source", "min_score", "fingerprint", "limit", "after",
+                                        NULL};
     const cJSON *filter = json_get(body, "filter");
     struct err e = {0};
 

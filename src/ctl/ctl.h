@@ -134,6 +134,7 @@ int cmd_forget(struct ctl *ctl, int argc, char **argv);
 int cmd_check(struct ctl *ctl, int argc, char **argv);
 int cmd_backup(struct ctl *ctl, int argc, char **argv);
 int cmd_restore(struct ctl *ctl, int argc, char **argv);
+int cmd_export(struct ctl *ctl, int argc, char **argv);
 int cmd_pair(struct ctl *ctl, int argc, char **argv);
 
 int cmd_parse(struct ctl *ctl, int argc, char **argv);

@@ -67,6 +67,8 @@ struct found_file {                   /* borrowed */
     const struct guess *guess;        /* of the name */
     int priority;                     /* queue priority; 10 for a file that appeared while we run, 0 at a first scan */
     int64_t moved_from;               /* id of the song this file is, moved; 0 for a new one */
+    int64_t pikaraoke_id;             /* its row there, 0 none; with made, that row's created_at */
+    const char *made;
 };
 struct found_result { int64_t id; bool inserted, moved, returned; };
 /* Inserts, or moves (keeps all values), or brings back an absent song of the same path; queues what may be enriched.

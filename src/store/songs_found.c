@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "store/changes.h"
+#include "store/pk_songs.h"
 #include "store/song_row.h"
 #include "store/songs.h"
 
@@ -298,8 +299,11 @@ int songs_found(struct db *db, const struct found_file *files, size_t n, int64_t
     int rc = 0;
 
     finder_init(&f, db, now_ms, e);
-    for (size_t i = 0; rc == 0 && i < n; i++)
+    for (size_t i = 0; rc == 0 && i < n; i++) {
         rc = found_one(&f, &files[i], &results[i]);
+        if (rc == 0 && files[i].pikaraoke_id)
+            rc = pk_songs_attach(db, results[i].id, files[i].pikaraoke_id, files[i].made, e);
+    }
     if (rc == 0 && f.first_new)
         rc = song_row_index_from(db, f.first_new, e);
     song_keys_deinit(&f.keys);

@@ -417,6 +417,21 @@ void enrich_settle(struct enrich *w)
     dbq_write(w->d.q, &s->op);
 }
 
+void enrich_hold(struct enrich *w, enum hold_level level, const char *sentence)
+{
+    if (w->hold != level)
+        log_info("enrich", "%s", level == HOLD_NONE ? "nothing holds the work back any more" : sentence);
+    snprintf(w->hold_why, sizeof w->hold_why, "%s", sentence ? sentence : "");
+    if (w->hold == level)
+        return;
+    w->hold = level;
+    for (int i = 0; i < PROVIDER_COUNT; i++)
+        if (w->lanes[i].p && w->lanes[i].limit)
+            lane_pace(&w->lanes[i]);
+    enrich_wake(w);
+    events_progress_changed(w->d.events);
+}
+
 void enrich_reconfigure(struct enrich *w)
 {
     unsigned usable = enrich_usable(w);

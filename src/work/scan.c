@@ -53,6 +53,8 @@ struct scan {
     bool *walked;                     /* per folder: read by a full scan in this process */
 
     struct sweep *sweep;              /* the running full scan */
+    char *leave_out[FOLDERS_LEFT_OUT];   /* taken over when nothing reads the folders */
+    bool leave_changed;
     bool again, accept;               /* another one is wanted, and may call anything missing */
     bool unsettled;                   /* a full scan ended and settled was not told */
     bool young_lost;                  /* more young files than the list holds: the next full scan sees them again */
@@ -355,7 +357,7 @@ static bool is_scannable(const struct scan *s, struct slice path)
     int folder = folders_of(&s->folders, path);
     size_t from = folder < 0 ? 0 : s->folders.len[folder];
 
-    if (folder < 0 || path.n >= PATH_MAX || path.p[path.n - 1] == '/' || memchr(path.p, '\0', path.n))
+    if (folder < 0 || folders_is_left_out(&s->folders, path) || path.n >= PATH_MAX || path.p[path.n - 1] == '/' || memchr(path.p, '\0', path.n))
         return false;
     for (size_t i = from; i + 1 < path.n; i++)
         if (path.p[i] == '/' && (path.p[i + 1] == '.' || path.p[i + 1] == '/'))
@@ -616,7 +618,11 @@ static void scan_step(struct scan *s)
         finish_close(s);
         return;
     }
-    if (!s->sweep && s->again)
+    if (s->leave_changed && !s->sweep && s->lane == LANE_FREE && !s->dir_walk) {
+        s->leave_changed = false;
+        folders_leave_out(&s->folders, (const char *const *)s->leave_out);
+    }
+    if (!s->sweep && s->again && !s->leave_changed)
         begin_sweep(s);
     if (s->sweep)
         sweep_step(s->sweep);
@@ -679,6 +685,27 @@ void scan_start(struct scan *s, bool accept_missing)
     scan_step(s);
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+void scan_leave_out(struct scan *s, const char *const paths[FOLDERS_LEFT_OUT])
+{
+    bool changed = false;
+
+    for (int i = 0; i < FOLDERS_LEFT_OUT; i++) {
+        changed = changed || !same_text(s->leave_out[i], paths[i]);
+        free(s->leave_out[i]);
+        s->leave_out[i] = mem_strdup(paths[i]);
+    }
+    if (!changed || s->closing)
+        return;
+    s->leave_changed = true;
+    s->again = s->again || s->begun_ms != 0;      /* not before the first one was asked for */
+    scan_step(s);
+}
+
 void scan_status(const struct scan *s, struct scan_status *out)
 {
     *out = s->status;
@@ -706,6 +733,8 @@ static void finish_close(struct scan *s)
     walk_free(s->dir_walk);
     walk_out_deinit(&s->out);
     folders_deinit(&s->folders);
+    for (int i = 0; i < FOLDERS_LEFT_OUT; i++)
+        free(s->leave_out[i]);
     free(s->state);
     free(s->walked);
     free(s->looks);

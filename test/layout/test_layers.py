@@ -26,6 +26,7 @@ ONLY_IN = {
     "ini.h": "config",
     "qrencode.h": "api",
     "openssl/sha.h": "api",
+    "openssl/evp.h": "api",
     "utf8proc.h": ("base", "song", "ctl"),   # ctl: how wide a text is on a terminal
 }
 
