@@ -140,6 +140,13 @@ def suite_integration():
     return pytest("test/integration")
 
 
+def suite_browser():
+    """the dashboard in Debian's Chromium, against the real daemon and fake providers"""
+    if not build("build-test", "gcc", "-Db_sanitize=address,undefined"):
+        return 0, 1
+    return pytest("test/browser")
+
+
 SUITES = {
     "unit-gcc": suite_unit_gcc,
     "unit-clang": suite_unit_clang,
@@ -147,6 +154,7 @@ SUITES = {
     "tsan": suite_tsan,
     "layout": suite_layout,
     "integration": suite_integration,
+    "browser": suite_browser,
     "fuzz": suite_fuzz,
 }
 
