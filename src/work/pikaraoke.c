@@ -109,7 +109,7 @@ static void tell_difference(struct pikaraoke *p, const struct pk_look *old)
     events_progress_changed(p->d.events);
 }
 
-static void leave_folder_to_it(struct pikaraoke *p)
+void pikaraoke_leave_folder(struct pikaraoke *p)
 {
     const char *paths[FOLDERS_LEFT_OUT] = {p->folder, p->folder ? p->d.usual_folder : NULL};
 
@@ -121,7 +121,6 @@ static void take_folder(struct pikaraoke *p)
     if (p->now.changed && p->now.folder && !same_text(p->folder, p->now.folder)) {
         set_text(&p->folder, p->now.folder);
         log_info("pikaraoke", "PiKaraoke's songs are in '%s'", p->folder);
-        leave_folder_to_it(p);
     }
     follow_set_folder(&p->follow, p->folder);
     if (p->folder)
@@ -247,7 +246,7 @@ static void state_loaded(struct dbq_op *op, int rc)
         if (same_text(p->path, p->remembered_path))
             set_text(&p->folder, p->remembered_folder);
         if (p->folder)
-            leave_folder_to_it(p);
+            pikaraoke_leave_folder(p);
         start_look(p);
         return;
     }

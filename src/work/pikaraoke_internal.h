@@ -162,6 +162,7 @@ struct pikaraoke {
 
 void pikaraoke_ended(struct pikaraoke *p);           /* something in flight ended */
 void pikaraoke_on_handle_closed(uv_handle_t *h);     /* h->data is the pikaraoke */
+void pikaraoke_leave_folder(struct pikaraoke *p);    /* its list was read: our scan leaves its folder to it */
 bool pikaraoke_is_readable(const struct pikaraoke *p);
 
 #endif

@@ -178,8 +178,17 @@ def test_a_renamed_folder_moves_all_songs(beside, tmp_path):
     before = {s["id"]: s["pikaraoke_id"] for s in b.d.songs_list()}
     os.rename(b.songs, tmp_path / "renamed")
     b.standin.change_folder(tmp_path / "renamed")
-    wait_for(lambda: all("/renamed/" in s["file_path"] for s in b.d.songs_list()), "the songs to move")
+    seen = []
+
+    def moved():
+        songs = b.d.songs_list()
+        seen.append(len(songs))
+        return all("/renamed/" in s["file_path"] for s in songs)
+    wait_for(moved, "the songs to move")
     assert {s["id"]: s["pikaraoke_id"] for s in b.d.songs_list()} == before
+    assert set(seen) == {30}               # none was missing in between
+    changes = b.d.get("changes?limit=500")["changes"]
+    assert [c for c in changes if c["field"] == "present"] == []
 
 
 def reset(b):
@@ -240,7 +249,11 @@ def test_without_pikaraoke_our_own_scan_goes_on_and_the_list_takes_over(beside, 
     b.begin()
     wait_for(lambda: b.status()["complete"], "the list to be read")
     assert wait_for(lambda: b.d.song("Tune 1-")["pikaraoke_id"], "its row") and b.d.song("Tune 1-")["id"] == song["id"]
-    # the folder is PiKaraoke's now: what it has not listed is not listed, what it drops goes
+    # the folder is PiKaraoke's now: what it does not list is not listed
+    b.add(name(3))
+    b.d.post("scan")
+    wait_for(lambda: not b.d.get("scan")["running"], "the scan to end")
+    assert len(b.d.songs_list()) == 2
     b.standin.rename(song["file_path"], "Other name")
     wait_for(lambda: [s for s in b.d.songs_list() if "Other name" in s["file_path"] and s["id"] == song["id"]], "the song to move")
     assert len(b.d.songs_list()) == 2
