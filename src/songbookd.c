@@ -17,6 +17,8 @@
 #include "base/mem.h"
 #include "build_config.h"
 #include "daemon/args.h"
+#include "daemon/reload.h"
+#include "daemon/service.h"
 #include "store/state.h"
 #include "work/event_log.h"
 
@@ -50,6 +52,8 @@ struct daemon {
     struct http_server *server;
     uv_signal_t on_term, on_int, on_hup;
     uv_timer_t once_timer, summary_timer, limit_timer;
+    struct service service;
+    struct reload reload;
     int64_t start_count;
     int64_t failed_before;         /* total_failed at start, for the exit code of --once */
     bool scan_settled, closing, db_closed;
@@ -110,14 +114,8 @@ static void wait_over(struct daemon *d, int rc, const struct err *e)
 
 static int read_configuration(struct daemon *d, struct err *e)
 {
-    char *place = d->args.config_path ? mem_strdup(d->args.config_path) : default_config_path();
-    int rc = place ? config_read_file(d->config, place, complain, NULL) : 0;
+    int rc = reload_read(d->config, d->args.config_path, complain, NULL, e);
 
-    if (rc == ERR_NOT_FOUND)
-        rc = err_set(e, ERR_CONFIG, "cannot read the configuration '%s'; check the path and its permissions", place);
-    else if (rc)
-        rc = err_set(e, ERR_CONFIG, "the configuration '%s' has errors; nothing was started", place);
-    free(place);
     if (rc)
         return rc;
     if (config_read_environment(d->config, environ, complain, NULL))
@@ -248,7 +246,8 @@ static void apply_settings(struct daemon *d, struct list *settings)
 
 static int open_database(struct daemon *d, struct err *e)
 {
-    struct load load = {.op = {.run = run_load, .done = load_done}, .d = d};
+    /* durable: a start count that a power cut takes back would give numbers of events away twice */
+    struct load load = {.op = {.run = run_load, .done = load_done, .flags = DBQ_DURABLE}, .d = d};
     const char *path = config_text(d->config, OPT_DATABASE_PATH);
     const char *slash;
     int rc;
@@ -289,6 +288,28 @@ static void on_summary(uv_timer_t *t)
     log_summary(t->data, "working");
 }
 
+/* What 'systemctl status' shows. */
+static void write_sentence(void *arg, char *out, size_t size)
+{
+    struct daemon *d = arg;
+    const struct counts *c = dbq_counts(d->q);
+    struct scan_status s;
+
+    scan_status(d->scan, &s);
+    if (s.running && !d->scan_settled)
+        snprintf(out, size, "Reading the library: %llu files seen", (unsigned long long)s.files);
+    else if (c->queued == 0)
+        snprintf(out, size, "At rest: %lld songs, %lld enriched, %lld by hand, %lld not found", (long long)c->total,
+                 (long long)c->by_status[SONG_ENRICHED], (long long)c->by_status[SONG_MANUAL],
+                 (long long)c->by_status[SONG_FAILED]);
+    else
+        snprintf(out, size, "%s: %lld of %lld songs wait",
+                 enrich_mode(d->enrich) == WORKER_RUNNING  ? "Enriching"
+                 : enrich_mode(d->enrich) == WORKER_PAUSED ? "Paused"
+                                                           : "Stopped",
+                 (long long)c->queued, (long long)c->total);
+}
+
 /* One line a minute while there is work (every 5 s for a person at a terminal); no timer at rest. */
 static void want_summary(struct daemon *d)
 {
@@ -306,6 +327,8 @@ static void on_committed(void *arg)
         events_progress_changed(d->events);
     if (d->enrich)
         want_summary(d);
+    if (d->started && !d->closing)
+        service_changed(&d->service);
     if (d->pikaraoke)
         pikaraoke_committed(d->pikaraoke);
 }
@@ -344,6 +367,7 @@ static void shutdown_last(void *arg)
     close_own((uv_handle_t *)&d->on_hup);
     close_own((uv_handle_t *)&d->once_timer);
     close_own((uv_handle_t *)&d->summary_timer);
+    service_close(&d->service);
     /* the limit alone must not keep the loop alive, but must fire while a lookup does */
     uv_unref((uv_handle_t *)&d->limit_timer);
 }
@@ -418,6 +442,7 @@ static void shut_down(struct daemon *d, int code)
         return;
     d->closing = true;
     d->exit_code = code;
+    service_stopping(&d->service);
     uv_update_time(&d->loop);
     uv_timer_start(&d->limit_timer, on_limit, SHUTDOWN_LIMIT_MS, 0);
     events_publish(d->events, EVENT_SHUTDOWN, "");
@@ -449,13 +474,33 @@ static void on_stop_signal(uv_signal_t *h, int signum)
         stop_during_start(d);
 }
 
+static void on_reloaded(void *arg, int rc, const char *changed)
+{
+    struct daemon *d = arg;
+
+    if (d->closing)
+        return;
+    service_ready(&d->service);
+    if (rc || !changed)
+        return;
+    set_log_level(d->config);
+    enrich_reconfigure(d->enrich);
+    events_publish(d->events, EVENT_SETTINGS, changed);
+    events_progress_changed(d->events);
+    enrich_wake(d->enrich);
+}
+
 static void on_hup(uv_signal_t *h, int signum)
 {
     struct daemon *d = h->data;
 
     (void)signum;
+    if (!d->started || d->closing)
+        return;
     if (d->event_log)
         event_log_reopen(d->event_log);
+    service_reloading(&d->service);
+    reload_start(&d->reload, &d->loop);
 }
 
 /* --- --once ------------------------------------------------------------------------------------ */
@@ -479,7 +524,7 @@ static void on_once_timer(uv_timer_t *t)
 
     look_whether_done(d);
     scan_status(d->scan, &s);
-    if (s.running || !d->scan_settled || !pikaraoke_is_settled(d->pikaraoke))
+    if ((s.running || !d->scan_settled || !pikaraoke_is_settled(d->pikaraoke)) && !s.failing)
         d->last_activity = now;
     if (d->last_activity > last)
         last = d->last_activity;
@@ -516,6 +561,8 @@ static void on_scan_settled(void *arg)
     d->scan_settled = true;
     if (first)
         log_summary(d, "library read");
+    if (d->started && !d->closing)
+        service_changed(&d->service);
     look_whether_done(d);
 }
 
@@ -535,6 +582,8 @@ static void own_handles(struct daemon *d)
     uv_signal_start(&d->on_term, on_stop_signal, SIGTERM);
     uv_signal_start(&d->on_int, on_stop_signal, SIGINT);
     uv_signal_start(&d->on_hup, on_hup, SIGHUP);
+    service_init(&d->service, &d->loop, write_sentence, d);
+    d->reload = (struct reload){.live = d->config, .path = d->args.config_path, .done = on_reloaded, .arg = d};
 }
 
 static void on_ready(void *arg, int rc)
@@ -669,7 +718,12 @@ static int start_api(struct daemon *d, struct err *e)
     d->api = api_new(&deps);
     api_server_options(d->api, &d->server_options);
     rc = http_server_new(&d->loop, &d->server_options, &d->server);
-    return rc ? err_set(e, rc, "the server cannot be made") : listen_all(d, e);
+    if (rc)
+        return err_set(e, rc, "the server cannot be made");
+    api_set_server(d->api, d->server);
+    api_load(d->api, on_ready, d);
+    rc = wait_for(d);
+    return rc ? err_set(e, rc, "the paired devices cannot be read from '%s'", d->database) : listen_all(d, e);
 }
 
 static int start(struct daemon *d, struct err *e)
@@ -729,6 +783,8 @@ static int run(struct daemon *d)
     else
         start_looking(d);
     want_summary(d);
+    if (!d->closing)
+        service_ready(&d->service);
     uv_run(&d->loop, UV_RUN_DEFAULT);
     uv_close((uv_handle_t *)&d->limit_timer, NULL);
     uv_run(&d->loop, UV_RUN_DEFAULT);

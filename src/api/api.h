@@ -39,6 +39,10 @@ struct api *api_new(const struct api_deps *d);
 void api_server_options(struct api *a, struct http_server_options *out);
 /* Members of a progress event and of GET /progress (without braces around). */
 void api_progress_members(struct api *a, struct json_out *o);
+/* Reads what the api keeps in memory; done runs once, later. Before the server listens. */
+void api_load(struct api *a, void (*done)(void *arg, int rc), void *arg);
+/* The server tells under which addresses other devices find us; borrowed. */
+void api_set_server(struct api *a, struct http_server *server);
 void api_free(struct api *a);        /* after the server closed and the queue drained */
 
 #endif

@@ -148,9 +148,14 @@ static int create_all(struct db *db, struct err *e)
     return rc;
 }
 
+/* The rows that may go when there are too many; a person's stay for ever. */
+static const char index_machine_changes[] = "CREATE INDEX changes_machine ON changes(id) WHERE actor <> 'person'";
+
 const struct migration migrations[] = {
     {1, NULL, create_all},
+    {4, NULL, migrate_lists},
     {5, create_pikaraoke, NULL},
+    {6, index_machine_changes, NULL},
 };
 const size_t migrations_count = ARRAY_LEN(migrations);
 

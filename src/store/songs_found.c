@@ -47,8 +47,9 @@ static int insert_song(struct finder *f, const struct found_file *file, int64_t 
     struct stmt s = stmt_of(f->db,
                             "INSERT INTO songs(file_path, artist, title, variant, vendor, year, confidence, metadata_status,"
                             " youtube_id, format, size, mtime_ms, base_hash, artist_key, title_key, words, reason, source,"
-                            " created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-                            " ?15, ?16, ?17, 'name', ?18, ?18) ON CONFLICT(file_path) DO NOTHING", f->e);
+                            " created_at, updated_at, language, order_open, wanted) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
+                            " ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, 'name', ?18, ?18, ?19, ?20, ?21)"
+                            " ON CONFLICT(file_path) DO NOTHING", f->e);
     int rc;
 
     song_file_split(file->path, &split);
@@ -71,6 +72,9 @@ static int insert_song(struct finder *f, const struct found_file *file, int64_t 
     stmt_slice(&s, words_of(f));
     stmt_text(&s, g ? g->rule : NULL);
     stmt_text(&s, f->iso);
+    stmt_text_or_null(&s, g ? g->language : NULL);
+    stmt_int(&s, g && g->is_ambiguous);
+    stmt_int(&s, song_wanted_of(file->priority));
     rc = stmt_run(&s);
     if (rc || db_changed(f->db) == 0)
         return rc;

@@ -36,6 +36,7 @@ struct job {
     int stage;
     bool begun;                  /* the attempt is written */
     bool from_cache;
+    bool unsent;                 /* its token was taken, the request has not gone out yet */
     bool closing;                /* shutdown or pause: ends as soon as it can, refunded */
     struct fetch *fetch;
     struct dbq_op op;

@@ -19,14 +19,16 @@ struct scan_options {
     const char *const *folders;      /* absolute, NULL-terminated; borrowed for the scan's life */
     bool watch;                      /* use inotify as a hint */
     uint64_t rescan_ms;              /* periodic full scan; 0 none */
+    uint64_t retry_ms;               /* first wait before another try after the store failed, then doubled; 0: 15 s */
     /* Called on the loop after songs were listed or changed (queue may have grown): wakes the worker. */
     void (*changed)(void *arg);
-    /* Called when a full scan ended and no young file is waited for. */
+    /* Called when a full scan ended, all it found is stored and no young file is waited for. */
     void (*settled)(void *arg);
     void *arg;
 };
 struct scan_status {
     bool running;
+    bool failing;                    /* something found could not be stored; it is tried again */
     uint64_t files, listed, changed, missing, moved;   /* of the running or last scan */
     uint64_t returned;               /* absent songs that are back */
     uint64_t young;                  /* files still growing, waited for */
