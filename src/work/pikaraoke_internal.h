@@ -137,7 +137,6 @@ struct pikaraoke {
     struct pk *pk;                    /* used by beside operations only, which run one at a time */
     struct dbq_op look_op;
     bool looking;
-    unsigned ticks;
     struct dbq_op close_op;
     bool close_busy;
     bool look_publish;                /* as the running look has it */
