@@ -29,6 +29,7 @@ static const struct command commands[] = {
     {"changes", "[--limit N]", "What was changed, latest first", cmd_changes},
     {"providers", "", "State of the metadata services", cmd_providers},
     {"events", "[--follow] [--since SEQ]", "What happened, as JSON lines", cmd_events},
+    {"pikaraoke", "[status|publish on|publish off]", "PiKaraoke beside us: followed, published, held back", cmd_pikaraoke},
     {"settings", "[KEY[=VALUE]|--unset KEY|--test PROVIDER]", "Show or change settings", cmd_settings},
     {"forget", "[ID...] [--yes]", "Forget absent songs; without ID all of them", cmd_forget},
     {"export", "[--format csv|json|html] [--output FILE] [NAME=VALUE...]", "The songbook as a table or a page", cmd_export},

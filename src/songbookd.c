@@ -333,6 +333,8 @@ static void on_committed(void *arg)
         service_changed(&d->service);
     if (d->pikaraoke)
         pikaraoke_committed(d->pikaraoke);
+    if (d->manners)
+        manners_committed(d->manners);
 }
 
 static void write_progress(void *arg, struct json_out *o)

@@ -117,6 +117,7 @@ int cmd_providers(struct ctl *ctl, int argc, char **argv);
 int cmd_health(struct ctl *ctl, int argc, char **argv);
 int cmd_events(struct ctl *ctl, int argc, char **argv);
 int cmd_settings(struct ctl *ctl, int argc, char **argv);
+int cmd_pikaraoke(struct ctl *ctl, int argc, char **argv);   /* ctl_pikaraoke.c */
 
 int cmd_show(struct ctl *ctl, int argc, char **argv);
 int cmd_explain(struct ctl *ctl, int argc, char **argv);

@@ -91,6 +91,7 @@ struct song_stamp {
     const char *format;
     const char *youtube_id;
     bool present;
+    bool followed;                    /* PiKaraoke's list says whether it is there, not the disk */
 };
 int songs_stamps(struct db *db, int64_t after, int limit, void (*row)(const struct song_stamp *s, void *arg), void *arg,
                  int64_t *last, struct err *e);
