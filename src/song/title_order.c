@@ -72,6 +72,9 @@ static bool decide_by_form(const struct order_case *c, struct order *out)
     return false;
 }
 
+/* A known name that is an ordinary word as well weighs like a strong look. */
+#define FAME_WORD_POINTS 3.0
+
 static int points(const struct part_look *l)
 {
     return l->artist - l->title;
@@ -128,12 +131,13 @@ void order_decide(const struct order_case *c, struct order *out)
     hint_look(slice_of(c->left), &l);
     hint_look(slice_of(c->right), &r);
     p = look_points(c, &l, &r);
-    if (l.known_artist != r.known_artist) {
-        bool title_first = r.known_artist;
+    if (l.fame != r.fame && (l.fame == FAME_NAME || r.fame == FAME_NAME)) {
+        bool title_first = r.fame == FAME_NAME;
         double against = title_first ? p : -p;
         decide(out, RULE_ARTIST, title_first, 0.8 - (against > 4 ? 0.5 : 0));
         return;
     }
+    p += FAME_WORD_POINTS * ((l.fame == FAME_WORD) - (r.fame == FAME_WORD));
     clear = (p < 0 ? -p : p) / 7;
     if (c->underscored)
         decide(out, RULE_SHAPE, p < -6, 0.2);
