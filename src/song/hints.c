@@ -45,31 +45,33 @@ static const char *const first_names[] = {
 
 /* Words of titles. */
 static const char *const title_words[] = {
-    "about", "after", "again", "ain", "ako", "all", "alone", "always", "am", "amor", "ang", "another", "anymore", "anything",
-    "are", "arms", "away", "baby", "back", "be", "beautiful", "because", "been", "before", "believe", "better", "blame", "body",
-    "born", "break", "breathe", "bring", "broken", "burn", "bye", "call", "came", "can", "cant", "care", "christmas", "close",
-    "coeur", "come", "comes", "como", "corazon", "could", "crazy", "cry", "crying", "dance", "dancing", "das", "day", "days",
-    "des", "dich", "did", "die", "dir", "do", "does", "dont", "door", "down", "dream", "dreams", "du", "easy", "end", "ever",
-    "every", "everybody", "everything", "everytime", "eyes", "fall", "falling", "feel", "feeling", "feels", "find", "fire",
-    "first", "fly", "for", "forever", "forget", "from", "get", "girl", "give", "go", "goes", "goin", "going", "gone", "gonna",
-    "good", "goodbye", "got", "gotta", "hallelujah", "hands", "happy", "hard", "hate", "have", "he", "heart", "heaven", "hello",
-    "help", "her", "here", "hes", "hey", "high", "him", "his", "hold", "home", "hot", "how", "hurt", "i", "ich", "id", "if",
-    "ikaw", "ill", "im", "in", "into", "is", "isnt", "ist", "it", "its", "ive", "je", "just", "ka", "kang", "keep", "kill",
-    "kita", "knock", "know", "ko", "lang", "last", "leave", "leaving", "les", "let", "lets", "letter", "lie", "liebe", "life",
-    "light", "like", "lonely", "long", "look", "lose", "lost", "love", "loved", "lover", "loves", "loving", "luna", "made",
-    "mahal", "make", "maybe", "me", "mean", "mein", "mga", "mi", "mich", "mind", "mine", "mir", "miss", "moi", "moment", "mon",
-    "moon", "more", "morning", "my", "myself", "na", "ne", "need", "never", "ng", "nga", "nice", "nicht", "night", "nights",
-    "nobody", "noche", "not", "nothing", "now", "nur", "oh", "on", "once", "only", "our", "out", "over", "pa", "party", "pas",
-    "place", "play", "please", "por", "promise", "puso", "que", "quiero", "rain", "remember", "ride", "right", "river", "road",
-    "roll", "rolling", "run", "sa", "sad", "said", "sana", "save", "say", "see", "send", "shake", "she", "should", "show",
-    "side", "sin", "sing", "sleep", "slow", "smile", "so", "some", "somebody", "someone", "something", "somewhere", "song",
-    "sorry", "stand", "stay", "still", "stop", "strong", "summer", "sun", "sunshine", "take", "talk", "tears", "tell", "than",
-    "that", "thats", "them", "then", "there", "these", "they", "thing", "things", "think", "this", "thousand", "through",
-    "till", "time", "times", "to", "today", "together", "toi", "tomorrow", "tonight", "too", "touch", "true", "try", "turn",
-    "und", "under", "une", "until", "up", "us", "vida", "voy", "wait", "waiting", "wake", "walk", "wanna", "want", "was",
-    "wasnt", "way", "we", "well", "wenn", "were", "weve", "what", "whatever", "when", "where", "whole", "why", "will", "wind",
-    "wish", "with", "without", "woman", "wonderful", "wont", "worth", "would", "wrong", "ya", "years", "yes", "yesterday",
-    "you", "youd", "youll", "your", "youre", "yours", "youve",
+    "about", "after", "again", "ain", "ako", "all", "alone", "always", "am", "amor", "ang", "another", "anymore",
+    "anything", "are", "arms", "away", "baby", "back", "be", "beautiful", "because", "been", "before", "believe", "better",
+    "blame", "body", "born", "break", "breathe", "bring", "broken", "burn", "bye", "call", "came", "can", "cant", "care",
+    "christmas", "close", "coeur", "come", "comes", "como", "corazon", "could", "crazy", "cry", "crying", "dance",
+    "dancing", "das", "day", "days", "des", "dich", "did", "die", "dir", "do", "does", "dont", "door", "down", "dream",
+    "dreams", "du", "duet", "easy", "end", "ever", "every", "everybody", "everything", "everytime", "eyes", "fall",
+    "falling", "feel", "feeling", "feels", "find", "fire", "first", "fly", "for", "forever", "forget", "from", "get",
+    "girl", "give", "go", "goes", "goin", "going", "gone", "gonna", "good", "goodbye", "got", "gotta", "hallelujah",
+    "hands", "happy", "hard", "hate", "have", "he", "heart", "heaven", "hello", "help", "her", "here", "hes", "hey", "high",
+    "him", "his", "hold", "home", "hot", "how", "hurt", "i", "ich", "id", "if", "ikaw", "ill", "im", "in", "into", "is",
+    "isnt", "ist", "it", "its", "ive", "je", "just", "ka", "kang", "karaoke", "keep", "kill", "kita", "knock", "know", "ko",
+    "lang", "last", "leave", "leaving", "les", "let", "lets", "letter", "lie", "liebe", "life", "light", "like", "live",
+    "lonely", "long", "look", "lose", "lost", "love", "loved", "lover", "loves", "loving", "luna", "lyrics", "made",
+    "mahal", "make", "maybe", "me", "mean", "mein", "mga", "mi", "mich", "mind", "mine", "mir", "miss", "moi", "moment",
+    "mon", "moon", "more", "morning", "music", "my", "myself", "na", "ne", "need", "never", "ng", "nga", "nice", "nicht",
+    "night", "nights", "nobody", "noche", "not", "nothing", "now", "nur", "oh", "on", "once", "only", "our", "out", "over",
+    "pa", "party", "pas", "place", "play", "please", "por", "promise", "puso", "que", "quiero", "rain", "remember", "ride",
+    "right", "river", "road", "roll", "rolling", "run", "sa", "sad", "said", "sana", "save", "say", "see", "send", "shake",
+    "she", "should", "show", "side", "sin", "sing", "sleep", "slow", "smile", "so", "some", "somebody", "someone",
+    "something", "somewhere", "song", "sorry", "stand", "stay", "still", "stop", "strong", "summer", "sun", "sunshine",
+    "take", "talk", "tears", "tell", "than", "that", "thats", "them", "then", "there", "these", "they", "thing", "things",
+    "think", "this", "thousand", "through", "till", "time", "times", "to", "today", "together", "toi", "tomorrow",
+    "tonight", "too", "touch", "true", "try", "turn", "und", "under", "une", "until", "up", "us", "version", "vida",
+    "video", "voy", "wait", "waiting", "wake", "walk", "wanna", "want", "was", "wasnt", "way", "we", "well", "wenn", "were",
+    "weve", "what", "whatever", "when", "where", "whole", "why", "will", "wind", "wish", "with", "without", "woman",
+    "wonderful", "wont", "worth", "would", "wrong", "ya", "years", "yes", "yesterday", "you", "youd", "youll", "your",
+    "youre", "yours", "youve",
 };
 
 /* Words of names of bands and of credits. */
@@ -129,6 +131,10 @@ static enum artist_fame fame_of_part(struct slice text)
         enum artist_fame inside = artist_fame((struct slice){open + 1, (size_t)(close - open - 1)});
         return before > inside ? before : inside;
     }
+    for (size_t i = 1; i + 1 < text.n; i++)   /* "林俊傑 JJ Lin" */
+        if (text.p[i] == ' ' && (unsigned char)text.p[i - 1] >= 0xe3 - 0x63 && (unsigned char)text.p[0] >= 0xe3 &&
+            (unsigned char)text.p[i + 1] < 0x80)
+            return artist_fame((struct slice){text.p, i});
     for (size_t i = 1; i + 1 < text.n; i++) {
         struct slice first = {text.p, i};
         unsigned char c = (unsigned char)text.p[i];

@@ -542,7 +542,7 @@ static bool read_artist_after(struct reading *r, int i, enum title_rule rule)
         return false;
     }
     if (group >= 0) {
-        skip_range(s, group, s->tok[group].mate + 1);
+        skip_range(s, group, only_noise(s, s->tok[group].mate + 1, s->n) ? s->n : s->tok[group].mate + 1);
         parts_find(s, 0, s->n, &r->parts);
     } else {
         skip_range(s, i, s->n);
@@ -795,6 +795,30 @@ static bool read_noise_between(struct reading *r)
     return false;
 }
 
+/* "五月天《倔强》伴奏", "『Title』 Artist": what stands in quotation marks of East Asia is the title. */
+static bool read_title_bracket(struct reading *r)
+{
+    struct scan *s = &r->scan;
+    const struct part *p = &r->parts.p[0];
+    int open = -1, mate;
+    char *artist;
+
+    for (int i = p->a; i < p->b && open < 0; i = parts_next(s, i))
+        if (s->tok[i].type == TOKEN_OPEN && s->tok[i].role == GROUP_TITLE)
+            open = i;
+    if (open < 0)
+        return false;
+    mate = s->tok[open].mate;
+    artist = open > p->a ? scan_text(s, p->a, open) : scan_text(s, mate + 1, p->b);
+    if (!*artist || (open > p->a && !only_noise(s, mate + 1, p->b))) {
+        free(artist);
+        return false;
+    }
+    set_names(r, artist, scan_text(s, open + 1, mate));
+    set_rule(r, RULE_QUOTED, 0.6);
+    return true;
+}
+
 /* A known artist at either end of a name that says it is karaoke, or two Asian words. */
 static bool read_no_separator(struct reading *r)
 {
@@ -831,7 +855,7 @@ static bool read_asian_blank(struct reading *r)
     if (blank && !strchr(blank + 1, ' ') && (unsigned char)text[0] >= 0xe3 && (unsigned char)blank[1] >= 0xe3) {
         hint_look((struct slice){text, (size_t)(blank - text)}, &l);
         hint_look(slice_of(blank + 1), &m);
-        if (l.artist != m.artist) {
+        if (l.artist != m.artist || l.fame != m.fame) {
             fill_case(r, &c, SEP_GAP);
             use_two(r, mem_strndup(text, (size_t)(blank - text)), mem_strdup(blank + 1), &c, true);
             found = true;
@@ -864,7 +888,7 @@ static void read_parts(struct reading *r)
         r->vendor = r->parts.part_vendor;
     if (r->parts.n >= 2)
         read_many(r);
-    else if (r->parts.n == 0 || !(read_weak(r) || read_noise_between(r) || read_no_separator(r) || read_asian_blank(r)))
+    else if (r->parts.n == 0 || !(read_title_bracket(r) || read_weak(r) || read_noise_between(r) || read_no_separator(r) || read_asian_blank(r)))
         read_title_only(r);
 }
 

@@ -47,13 +47,23 @@ static void decide(struct order *out, enum title_rule rule, bool title_first, do
     out->weight = weight < 0 ? 0 : weight > 1 ? 1 : weight;
 }
 
+/* "Karaoke with Lyrics" is one vendor's phrase, but others write it as well: a known artist on the other side outweighs it.
+ * A vendor that names itself is believed. */
+static bool vendor_contradicted(const struct order_case *c)
+{
+    bool title_first = c->vendor->order[c->separator] == VENDOR_TITLE_FIRST;
+    enum artist_fame l = hint_fame(slice_of(c->left)), r = hint_fame(slice_of(c->right));
+
+    return !vendor_is_named(c->vendor) && (title_first ? l > r : r > l);
+}
+
 /* Evidence of form: true when it settles the order. */
 static bool decide_by_form(const struct order_case *c, struct order *out)
 {
     bool gl = has_guest(c->left), gr = has_guest(c->right);
     bool ql = is_quoted(c->left), qr = is_quoted(c->right);
 
-    if (c->vendor && c->vendor->order[c->separator] != VENDOR_OPEN) {
+    if (c->vendor && c->vendor->order[c->separator] != VENDOR_OPEN && !vendor_contradicted(c)) {
         decide(out, RULE_VENDOR, c->vendor->order[c->separator] == VENDOR_TITLE_FIRST, 0.8);
         return true;
     }
@@ -108,7 +118,7 @@ static double look_points(const struct order_case *c, const struct part_look *l,
         p += 1;
     if (has_guest(c->right))
         p -= 2;
-    if (strcmp(c->language, "vi") == 0)
+    if (strcmp(c->language, "vi") == 0 || strcmp(c->language, "th") == 0)
         p -= 3;
     if (strcmp(c->language, "ja") == 0 && c->sep == SEP_SLASH)
         p -= 4;
