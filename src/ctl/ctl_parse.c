@@ -1,4 +1,5 @@
-/* songbookctl parse: names in, guesses out. Works offline, one line at a time in bounded memory. */
+/* songbookctl parse: names in, guesses out. Works offline, one line at a time in bounded memory; with --library all lines are
+ * held, at most LIBRARY_MAX, so that they are evidence for each other. */
 #include "ctl/ctl.h"
 
 #include <errno.h>
@@ -8,7 +9,8 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "song/title.h"
+#include "base/hash.h"
+#include "song/library.h"
 
 #define LINE_MAX_BYTES (1024 * 1024)
 
@@ -104,17 +106,67 @@ static void print_line(const struct guess *g)
     print_row(columns, cells, ARRAY_LEN(cells));
 }
 
+static void print_guess(struct slice name, const struct guess *g, enum form form)
+{
+    if (form == FORM_TSV)
+        print_tsv(name, g);
+    else if (form == FORM_JSON)
+        print_json(name, g);
+    else
+        print_line(g);
+}
+
+/* The lines that are evidence for each other. */
+struct lines {
+    struct library *library;
+    char **text;
+    size_t *len;
+    size_t n, cap;
+};
+
+static void lines_add(struct lines *l, struct slice name)
+{
+    struct guess g;
+
+    if (l->n == l->cap) {
+        l->cap = l->cap ? l->cap * 2 : 1024;
+        l->text = mem_realloc(l->text, l->cap * sizeof *l->text);
+        l->len = mem_realloc(l->len, l->cap * sizeof *l->len);
+    }
+    l->text[l->n] = mem_strndup(name.p, name.n);
+    l->len[l->n] = name.n;
+    title_parse(name, &g);
+    library_put(l->library, (int64_t)l->n++, name, &g);
+    guess_deinit(&g);
+}
+
+static void lines_print(struct lines *l, enum form form)
+{
+    for (size_t i = 0; i < l->n && !ferror(stdout); i++) {
+        struct slice name = {l->text[i], l->len[i]};
+        struct guess g;
+        title_parse(name, &g);
+        library_judge(l->library, (int64_t)i, &g);
+        print_guess(name, &g, form);
+        guess_deinit(&g);
+    }
+}
+
+static void lines_deinit(struct lines *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        free(l->text[i]);
+    free(l->text);
+    free(l->len);
+    library_free(l->library);
+}
+
 static void parse_one(struct slice name, enum form form)
 {
     struct guess g;
 
     title_parse(name, &g);
-    if (form == FORM_TSV)
-        print_tsv(name, &g);
-    else if (form == FORM_JSON)
-        print_json(name, &g);
-    else
-        print_line(&g);
+    print_guess(name, &g, form);
     guess_deinit(&g);
 }
 
@@ -134,7 +186,8 @@ static int line_read(FILE *in, struct buf *line)
     return 1;
 }
 
-static int parse_lines(FILE *in, const char *what, enum form form)
+/* lines: NULL to read each on its own. */
+static int parse_lines(FILE *in, const char *what, enum form form, struct lines *lines)
 {
     struct buf line;
     long long number = 0;
@@ -142,13 +195,23 @@ static int parse_lines(FILE *in, const char *what, enum form form)
 
     buf_init(&line, LINE_MAX_BYTES);
     while ((rc = line_read(in, &line)) > 0) {
+        struct slice name = {line.data ? line.data : "", line.len};
         number++;
-        parse_one((struct slice){line.data ? line.data : "", line.len}, form);
-        if (ferror(stdout))
+        if (lines && lines->n < LIBRARY_MAX)
+            lines_add(lines, name);
+        else if (!lines)
+            parse_one(name, form);
+        else
+            rc = ERR_TOO_LARGE;
+        if (ferror(stdout) || rc < 0)
             break;
     }
+    if (lines)
+        lines_print(lines, form);
     buf_deinit(&line);
-    if (rc == ERR_TOO_LARGE)
+    if (rc == ERR_TOO_LARGE && lines && lines->n == LIBRARY_MAX)
+        complain("'%s' has more than %d lines; without --library there is no limit", what, LIBRARY_MAX);
+    else if (rc == ERR_TOO_LARGE)
         complain("line %lld of '%s' is longer than %d bytes", number + 1, what, LINE_MAX_BYTES);
     else if (ferror(in))
         complain("'%s' cannot be read: %s", what, strerror(errno));
@@ -161,6 +224,7 @@ int cmd_parse(struct ctl *ctl, int argc, char **argv)
     const struct arg_option own[] = {{"--tsv", &tsv, NULL}, {"--library", &library, NULL}, ARGS_END};
     const char *path;
     FILE *in = stdin;
+    struct lines lines = {0};
     int rc = args_read(ctl, &argc, argv, own, 0, 1);
 
     if (rc != GO_ON)
@@ -172,13 +236,14 @@ int cmd_parse(struct ctl *ctl, int argc, char **argv)
         complain("'%s' cannot be opened: %s", path, strerror(errno));
         return EXIT_FAILED;
     }
-    if (library)
-        complain("note: each name is read on its own, the other lines are not used as evidence yet");
     if (tsv)
         puts("name\tartist\ttitle\tconfidence\tvariant\tvendor\tyear\tyoutube_id\tcategory\treason");
     else if (!ctl->json)
         print_head(columns, ARRAY_LEN(columns));
-    rc = parse_lines(in, path, tsv ? FORM_TSV : ctl->json ? FORM_JSON : FORM_TABLE);
+    if (library)
+        lines.library = library_new(hash_seed());
+    rc = parse_lines(in, path, tsv ? FORM_TSV : ctl->json ? FORM_JSON : FORM_TABLE, library ? &lines : NULL);
+    lines_deinit(&lines);
     if (in != stdin)
         fclose(in);
     return rc;

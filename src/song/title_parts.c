@@ -330,6 +330,8 @@ static void drop_inline_id(struct scan *s, struct parts *ps)
                                  : !(slice_is_disc(id, true) && memchr(id.p, '-', id.n)))
         return;
     note_disc(ps, id);
+    if (slice_is_digits(id))
+        ps->digits = id.n;
     drop(s, p->a, i + 1);
     p->a = i + 1;
 }

@@ -19,6 +19,7 @@ static const struct title_rule_row rows[RULE_COUNT] = {
     [RULE_GUEST] = {"guest", 0.70, 0.76, "the part with the guest credit is the artist", "Ada Vale ft. Bo Reed - Blue Harbour"},
     [RULE_SHAPE] = {"name_style", 0.70, 0.82, "names written like this put the parts in this order",
                     "Ada_Vale_-_Blue_Harbour.mp3"},
+    [RULE_LIBRARY] = {"library", 0.70, 0.84, "%s", NULL},
     [RULE_PHRASE] = {"phrase", 0.85, 0.88, "the artist follows '%s'", "Blue Harbour (In the Style of Ada Vale) [Karaoke]"},
 };
 
