@@ -59,6 +59,24 @@ static void put_or_null(struct json_out *o, const char *key, const char *s)
     json_put_str(o, key, s && *s ? s : NULL);
 }
 
+static void put_evidence(struct json_out *o, const struct guess_evidence *v)
+{
+    json_open(o, "evidence", '{');
+    json_put_bool(o, "pair", v->pair);
+    json_put_bool(o, "title_first", v->title_first);
+    json_put_bool(o, "settled", v->settled);
+    json_put_bool(o, "weak", v->weak);
+    json_put_bool(o, "noise", v->noise);
+    json_put_bool(o, "fame", v->fame);
+    json_put_bool(o, "extra", v->extra);
+    json_put_bool(o, "catalogue", v->catalogue);
+    json_put_int(o, "digits", v->digits);
+    json_put_int(o, "residue", v->residue);
+    json_put_int(o, "words", v->words);
+    json_put_num(o, "lean", v->lean, 2);
+    json_close(o, '}');
+}
+
 static void print_json(struct slice name, const struct guess *g)
 {
     char *artist_title = guess_tidy(g, false), *title_artist = guess_tidy(g, true);
@@ -85,6 +103,7 @@ static void print_json(struct slice name, const struct guess *g)
     json_put_bool(&o, "is_ambiguous", g->is_ambiguous);
     put_or_null(&o, "rule", g->rule);
     put_or_null(&o, "reason", g->reason);
+    put_evidence(&o, &g->evidence);
     json_open(&o, "tidy", '{');
     put_or_null(&o, "artist_title", artist_title);
     put_or_null(&o, "title_artist", title_artist);
@@ -122,7 +141,16 @@ struct lines {
     char **text;
     size_t *len;
     size_t n, cap;
+    bool blind;
 };
+
+static void read_name(struct slice name, bool blind, struct guess *g)
+{
+    if (blind)
+        title_parse_blind(name, g);
+    else
+        title_parse(name, g);
+}
 
 static void lines_add(struct lines *l, struct slice name)
 {
@@ -135,7 +163,7 @@ static void lines_add(struct lines *l, struct slice name)
     }
     l->text[l->n] = mem_strndup(name.p, name.n);
     l->len[l->n] = name.n;
-    title_parse(name, &g);
+    read_name(name, l->blind, &g);
     library_put(l->library, (int64_t)l->n++, name, &g);
     guess_deinit(&g);
 }
@@ -145,7 +173,7 @@ static void lines_print(struct lines *l, enum form form)
     for (size_t i = 0; i < l->n && !ferror(stdout); i++) {
         struct slice name = {l->text[i], l->len[i]};
         struct guess g;
-        title_parse(name, &g);
+        read_name(name, l->blind, &g);
         library_judge(l->library, (int64_t)i, &g);
         print_guess(name, &g, form);
         guess_deinit(&g);
@@ -161,11 +189,11 @@ static void lines_deinit(struct lines *l)
     library_free(l->library);
 }
 
-static void parse_one(struct slice name, enum form form)
+static void parse_one(struct slice name, enum form form, bool blind)
 {
     struct guess g;
 
-    title_parse(name, &g);
+    read_name(name, blind, &g);
     print_guess(name, &g, form);
     guess_deinit(&g);
 }
@@ -186,7 +214,7 @@ static int line_read(FILE *in, struct buf *line)
     return 1;
 }
 
-/* lines: NULL to read each on its own. */
+/* lines: without a library each name is read on its own. */
 static int parse_lines(FILE *in, const char *what, enum form form, struct lines *lines)
 {
     struct buf line;
@@ -197,19 +225,19 @@ static int parse_lines(FILE *in, const char *what, enum form form, struct lines 
     while ((rc = line_read(in, &line)) > 0) {
         struct slice name = {line.data ? line.data : "", line.len};
         number++;
-        if (lines && lines->n < LIBRARY_MAX)
+        if (lines->library && lines->n < LIBRARY_MAX)
             lines_add(lines, name);
-        else if (!lines)
-            parse_one(name, form);
+        else if (!lines->library)
+            parse_one(name, form, lines->blind);
         else
             rc = ERR_TOO_LARGE;
         if (ferror(stdout) || rc < 0)
             break;
     }
-    if (lines)
+    if (lines->library)
         lines_print(lines, form);
     buf_deinit(&line);
-    if (rc == ERR_TOO_LARGE && lines && lines->n == LIBRARY_MAX)
+    if (rc == ERR_TOO_LARGE && lines->n == LIBRARY_MAX)
         complain("'%s' has more than %d lines; without --library there is no limit", what, LIBRARY_MAX);
     else if (rc == ERR_TOO_LARGE)
         complain("line %lld of '%s' is longer than %d bytes", number + 1, what, LINE_MAX_BYTES);
@@ -220,8 +248,8 @@ static int parse_lines(FILE *in, const char *what, enum form form, struct lines 
 
 int cmd_parse(struct ctl *ctl, int argc, char **argv)
 {
-    bool tsv = false, library = false;
-    const struct arg_option own[] = {{"--tsv", &tsv, NULL}, {"--library", &library, NULL}, ARGS_END};
+    bool tsv = false, library = false, blind = false;
+    const struct arg_option own[] = {{"--tsv", &tsv, NULL}, {"--library", &library, NULL}, {"--blind", &blind, NULL}, ARGS_END};
     const char *path;
     FILE *in = stdin;
     struct lines lines = {0};
@@ -240,9 +268,10 @@ int cmd_parse(struct ctl *ctl, int argc, char **argv)
         puts("name\tartist\ttitle\tconfidence\tvariant\tvendor\tyear\tyoutube_id\tcategory\treason");
     else if (!ctl->json)
         print_head(columns, ARRAY_LEN(columns));
+    lines.blind = blind;
     if (library)
         lines.library = library_new(hash_seed());
-    rc = parse_lines(in, path, tsv ? FORM_TSV : ctl->json ? FORM_JSON : FORM_TABLE, library ? &lines : NULL);
+    rc = parse_lines(in, path, tsv ? FORM_TSV : ctl->json ? FORM_JSON : FORM_TABLE, &lines);
     lines_deinit(&lines);
     if (in != stdin)
         fclose(in);

@@ -25,13 +25,14 @@
 #define VOTE 2.0             /* a part's evidence that counts for the habit of the style */
 #define HABIT_STRONG 3.5
 #define HABIT_WEAK 1.2
+#define LIBRARY_DOUBT 0.58   /* "review suggested": evidence contradicts itself */
 #define DECIDED 2.5          /* that much together settles the order */
 
 struct song_entry {
     int64_t id;
     uint32_t part[2];        /* left, right; NONE when the name has no two parts */
     uint32_t next[2];        /* chain of the part: entry * 2 + side */
-    uint32_t style;
+    uint32_t style, place;   /* place: folder and extension */
     float lean;              /* the name's own points for the left part being the artist */
     bool used, settled, pair, title_first, dirty;
     int8_t vote;             /* for the style: +1 artist first, -1 title first */
@@ -318,7 +319,7 @@ static void style_changed(struct library *l, uint32_t style)
     y->habit = habit;
     y->strips = strips;
     for (size_t i = 0; i < l->n_songs; i++)
-        if (l->songs[i].used && l->songs[i].style == style && l->songs[i].pair)
+        if (l->songs[i].used && (l->songs[i].style == style || l->songs[i].place == style) && l->songs[i].pair)
             mark(l, &l->songs[i]);
 }
 
@@ -393,8 +394,9 @@ static uint64_t key_of(const struct library *l, const char *text)
     return hash;
 }
 
-/* Folder, extension, separator and vendor: names alike in these were written by the same hand. */
-static uint64_t style_key(const struct library *l, struct slice path, const struct guess *g)
+/* Folder and extension: *place; with separator, vendor and the noise around the parts: a style. Names alike in these were
+ * written by the same hand. */
+static uint64_t style_key(const struct library *l, struct slice path, const struct guess *g, uint64_t *place)
 {
     const char *slash = path.n ? memrchr(path.p, '/', path.n) : NULL, *dot = path.n ? memrchr(path.p, '.', path.n) : NULL;
     struct slice folder = {path.p, slash ? (size_t)(slash - path.p) : 0}, extension = {"", 0};
@@ -403,8 +405,9 @@ static uint64_t style_key(const struct library *l, struct slice path, const stru
     if (dot && (!slash || dot > slash) && path.p + path.n - dot <= 5)
         extension = (struct slice){dot, (size_t)(path.p + path.n - dot)};
     h = mix(h, hash_bytes(extension, l->seed));
+    *place = mix(h, 1);
     h = mix(h, hash_bytes(slice_of(g->vendor ? g->vendor : ""), l->seed));
-    return mix(h, g->evidence.style);
+    return mix(h, (uint64_t)g->evidence.hand << 8 | g->evidence.style);
 }
 
 static uint32_t new_song(struct library *l)
@@ -422,10 +425,11 @@ static uint32_t new_song(struct library *l)
 static void enter(struct library *l, uint32_t i)
 {
     struct song_entry *s = &l->songs[i];
-    struct style_entry *y = &l->styles[s->style];
+    struct style_entry *place = &l->styles[s->place];
 
-    y->names++;
-    y->numbered += s->digits > 0;
+    place->names++;
+    place->numbered += s->digits > 0;
+    style_changed(l, s->place);
     if (s->part[0] != NONE) {
         count_parts(l, s, 1);
         link_part(l, i, 0);
@@ -435,26 +439,26 @@ static void enter(struct library *l, uint32_t i)
         touch_part(l, s->part[1]);
         set_vote(l, &l->songs[i], vote_of(l, &l->songs[i]));
     }
-    style_changed(l, s->style);
 }
 
 void library_put(struct library *l, int64_t id, struct slice path, const struct guess *g)
 {
     const struct guess_evidence *v = &g->evidence;
     const char *left = v->title_first ? g->title : g->artist, *right = v->title_first ? g->artist : g->title;
-    uint64_t style;
+    uint64_t style, place;
     uint32_t i;
 
     library_drop(l, id);
     if (l->live >= LIBRARY_MAX)
         return;
-    style = style_key(l, path, g);
+    style = style_key(l, path, g, &place);
     i = new_song(l);
     l->songs[i] = (struct song_entry){.id = id, .part = {NONE, NONE}, .next = {NONE, NONE}, .used = true,
                                       .settled = v->settled, .pair = v->pair, .title_first = v->title_first,
                                       .lean = (float)(v->title_first ? -v->lean : v->lean),
                                       .digits = v->digits ? v->digits : v->number};
     l->songs[i].style = style_of(l, style);
+    l->songs[i].place = style_of(l, place);
     if (g->artist && g->title && *g->title && (v->pair || v->settled)) {
         l->songs[i].part[0] = part_of(l, key_of(l, left));
         l->songs[i].part[1] = part_of(l, key_of(l, right));
@@ -471,18 +475,18 @@ void library_drop(struct library *l, int64_t id)
 {
     size_t slot = find_song_slot(l, id);
     struct song_entry *s;
-    struct style_entry *y;
+    struct style_entry *place;
     uint32_t i;
 
     if (slot == SIZE_MAX)
         return;
     i = l->by_id.slot[slot] - 1;
     s = &l->songs[i];
-    y = &l->styles[s->style];
+    place = &l->styles[s->place];
     index_remove(l, &l->by_id, slot);
     set_vote(l, s, 0);
-    y->names--;
-    y->numbered -= s->digits > 0;
+    place->names--;
+    place->numbered -= s->digits > 0;
     if (s->part[0] != NONE) {
         unlink_part(l, i, 0);
         if (s->part[0] != s->part[1])
@@ -491,8 +495,7 @@ void library_drop(struct library *l, int64_t id)
         touch_part(l, s->part[0]);
         touch_part(l, s->part[1]);
     }
-    style_changed(l, s->style);
-    s = &l->songs[i];
+    style_changed(l, s->place);
     l->dirty -= s->dirty;
     *s = (struct song_entry){.next = {l->free_song, NONE}};
     l->free_song = i;
@@ -518,11 +521,8 @@ size_t library_take_changed(struct library *l, int64_t *ids, size_t max)
 
 /* ---- the verdict ---- */
 
-static double habit_points(const struct style_entry *y, const struct song_entry *s)
+static double habit_points(int habit)
 {
-    int habit = y->habit;
-    (void)s;
-
     return habit == 2 ? HABIT_STRONG : habit == -2 ? -HABIT_STRONG : habit * HABIT_WEAK;
 }
 
@@ -563,6 +563,25 @@ static void swap_names(struct guess *g)
     g->evidence.title_first = !g->evidence.title_first;
 }
 
+/* A known name on one side is strong, but not so strong as the habit of the very hand that wrote the name, and parts that speak
+ * against it: then both are doubted, and somebody should look. */
+static bool contradict(const struct library *l, const struct song_entry *s, struct guess *g)
+{
+    const struct style_entry *y = &l->styles[s->style];
+    double parts = parts_evidence(l, s), against = s->title_first ? parts : -parts;
+    bool habit = s->title_first ? y->habit == 2 : y->habit == -2;
+    uint32_t most = s->title_first ? y->artist_first : y->title_first;
+
+    if (!g->evidence.fame || !habit || against < -HABIT_STRONG)
+        return false;
+    g->is_ambiguous = true;
+    g->confidence = LIBRARY_DOUBT;
+    g->rule = "library_doubt";
+    snprintf(g->reason, sizeof g->reason, "'%.60s' is a known artist, but %u of %u names written like this put the parts the other way",
+             g->artist, most, y->artist_first + y->title_first);
+    return true;
+}
+
 bool library_judge(const struct library *l, int64_t id, struct guess *g)
 {
     size_t slot = find_song_slot(l, id);
@@ -577,11 +596,11 @@ bool library_judge(const struct library *l, int64_t id, struct guess *g)
     y = &l->styles[s->style];
     if (!s->pair)
         return false;
-    stripped = strip_number(s, y, g);
+    stripped = strip_number(s, &l->styles[s->place], g);
     if (s->settled)
-        return stripped;
+        return contradict(l, s, g) || stripped;
     parts = parts_evidence(l, s);
-    sum = s->lean / 2 + parts + habit_points(y, s);
+    sum = s->lean / 2 + parts + habit_points(y->habit);
     title_first = sum < 0;
     if (fabs(sum) < DECIDED || (fabs(parts) < VOTE && abs(y->habit) < 2) || (title_first ? parts > 0 && y->habit >= 0 : parts < 0 && y->habit <= 0))
         return stripped;

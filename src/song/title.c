@@ -918,6 +918,53 @@ static void read_parts(struct reading *r)
         read_title_only(r);
 }
 
+/* ---- what the confidence rests on ---- */
+
+static uint32_t hash_step(uint32_t h, const char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ (unsigned char)p[i]) * 16777619u;
+    return h;
+}
+
+static bool is_residue(const struct scan *s, int i)
+{
+    const struct token *t = &s->tok[i];
+
+    if (t->skip)
+        return false;
+    if (t->type == TOKEN_SEP)
+        return true;
+    if (t->type == TOKEN_OPEN)
+        return t->role != GROUP_TITLE;
+    return t->phrase && t->phrase->kind >= PHRASE_NOISE && t->phrase->kind <= PHRASE_VARIANT;
+}
+
+/* What was taken away shows whose hand wrote the name; what stayed although it looks like noise makes the reading less sure. */
+static void read_evidence(struct reading *r)
+{
+    const struct scan *s = &r->scan;
+    struct guess_evidence *v = &r->out->evidence;
+    uint32_t hand = 2166136261u;
+    int residue = 0, words = 0;
+
+    for (int i = 0; i < s->n; i++) {
+        const struct token *t = &s->tok[i];
+        residue += is_residue(s, i);
+        words += !t->skip && (t->type == TOKEN_WORD || t->type == TOKEN_PHRASE);
+        if (t->skip && t->role != GROUP_YEAR && (t->phrase || t->vendor || t->type == TOKEN_OPEN))
+            hand = hash_step(hand, s->text.lower.data + t->at, t->end - t->at);
+    }
+    residue -= v->pair && r->parts.n < 2;   /* the weak sign that parts them */
+    for (int i = 1; i < r->parts.n; i++)
+        residue -= v->pair && residue > 0;
+    v->residue = (uint8_t)(residue < 0 ? 0 : residue > 9 ? 9 : residue);
+    v->words = (uint8_t)(words > 255 ? 255 : words);
+    v->hand = hash_step(hand, r->out->language, strlen(r->out->language));
+    v->noise = s->has_noise;
+    v->number = (uint8_t)r->parts.digits;
+}
+
 /* A name of more tokens than any song has: kept whole. */
 static void read_whole(struct reading *r)
 {
@@ -962,9 +1009,8 @@ static void parse(struct slice name, bool blind, struct guess *out)
         if (!read_phrase(&r) && !read_by(&r))
             read_parts(&r);
         read_facts(&r);
+        read_evidence(&r);
     }
-    out->evidence.noise = r.scan.has_noise;
-    out->evidence.number = (uint8_t)r.parts.digits;
     out->confidence = title_confidence(r.rule, &out->evidence);
     scan_deinit(&r.scan);
 }

@@ -27,6 +27,9 @@ struct guess_evidence {
     uint8_t style;              /* how the name is written: separator, underscores; equal bytes are alike */
     uint8_t digits;             /* the first part begins with a number of so many digits; 0 none */
     uint8_t number;             /* a track number of so many digits was taken off; 0 none */
+    uint8_t residue;            /* signs and words of noise that stayed in artist and title */
+    uint8_t words;              /* of artist and title together, 255 at most */
+    uint32_t hand;              /* of the noise around them and how it is set: equal where the same hand wrote the names */
     double lean;                /* points for the chosen order over the other; 0 a toss */
 };
 
