@@ -30,7 +30,11 @@ static const struct command commands[] = {
     {"events", "[--follow] [--since SEQ]", "What happened, as JSON lines", cmd_events},
     {"settings", "[KEY[=VALUE]|--unset KEY|--test PROVIDER]", "Show or change settings", cmd_settings},
     {"forget", "[ID...] [--yes]", "Forget absent songs; without ID all of them", cmd_forget},
+    {"pair", "[--name NAME|--list|--revoke ID]", "A code for another device; or the paired devices", cmd_pair},
     {"health", "", "Whether the daemon is well", cmd_health},
+    {"check", "[--database PATH]", "Whether the database is whole; also without the daemon", cmd_check},
+    {"backup", "[--database PATH] [FILE]", "A copy of the database; also while the daemon works", cmd_backup},
+    {"restore", "[--database PATH] FILE", "Put a backup in the database's place; daemon stopped", cmd_restore},
     {"parse", "[--tsv|--json] [--library] [FILE|-]", "Read names offline, one a line", cmd_parse},
 };
 

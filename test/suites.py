@@ -91,7 +91,7 @@ def fuzz(fuzzer):
     seeds, words = ROOT / "test/fuzz" / ("seeds_" + name), ROOT / "test/fuzz" / (name + ".dict")
     corpus.mkdir(exist_ok=True)
     with open(log, "wb") as out:
-        rc = call([fuzzer, "-max_total_time=%d" % FUZZ_SECONDS, "-max_len=70000", "-timeout=5", "-rss_limit_mb=2048", "-verbosity=0",
+        rc = call([fuzzer, "-max_total_time=%d" % FUZZ_SECONDS, "-max_len=70000", "-timeout=120", "-rss_limit_mb=2048", "-verbosity=0",
                    "-print_final_stats=1", "-artifact_prefix=%s/" % (ROOT / "build-fuzz"), *(["-dict=%s" % words] if words.exists() else []),
                    corpus, *([seeds] if seeds.is_dir() else [])], stdout=out, stderr=out).returncode
     lines = log.read_text(errors="replace").splitlines()

@@ -130,6 +130,12 @@ int cmd_changes(struct ctl *ctl, int argc, char **argv);
 int cmd_undo(struct ctl *ctl, int argc, char **argv);
 int cmd_forget(struct ctl *ctl, int argc, char **argv);
 
+/* ctl_database.c: the file itself, with or without a daemon */
+int cmd_check(struct ctl *ctl, int argc, char **argv);
+int cmd_backup(struct ctl *ctl, int argc, char **argv);
+int cmd_restore(struct ctl *ctl, int argc, char **argv);
+int cmd_pair(struct ctl *ctl, int argc, char **argv);
+
 int cmd_parse(struct ctl *ctl, int argc, char **argv);
 
 #endif

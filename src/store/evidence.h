@@ -50,6 +50,11 @@ struct change {                /* borrowed during the callback */
 /* Newest first, ids below `before` (0 for the newest), of one song when song_id is not 0. */
 int changes_page(struct db *db, int64_t song_id, int64_t before, int limit, void (*row)(const struct change *c, void *arg),
                  void *arg, struct err *e);
+/* Forgets what worker and scan did before their newest `keep` rows, CHANGES_PRUNE_MAX rows at a time; *gone tells how many. What
+ * a person did is never forgotten. */
+#define CHANGES_KEPT 500000          /* about 60 MB */
+#define CHANGES_PRUNE_MAX 5000
+int changes_prune(struct db *db, int64_t keep, int64_t *gone, struct err *e);
 /* Puts the fields of a batch back as they were before it; ERR_NOT_FOUND, ERR_EXISTS when a later change stands on it
  * or it is undone already. After a failure the caller rolls back, as dbq does. *song_ids (new memory) lists what changed. */
 int changes_undo(struct db *db, int64_t batch, int64_t now_ms, int64_t **song_ids, size_t *n, struct err *e);

@@ -324,9 +324,16 @@ static void note_dir(struct walk *w, const char *path, struct walk_out *out)
 static void enter_dir(struct walk *w, struct pending p, struct walk_out *out)
 {
     const char *path = p.path[0] ? p.path : "/";
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+    bool left_out = folders_is_left_out(w->o.folders, slice_of(p.path));
+    int fd = left_out ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
 
+    if (left_out) {
+        if (p.root >= 0)
+            w->folders[p.root] = FOLDER_OK;
+        free(p.path);
+        return;
+    }
     if (fd < 0 || fstat(fd, &st) != 0) {
         int error = errno;
         if (fd >= 0)

@@ -82,7 +82,7 @@ def daemon(tmp_path):
 
 def ctl(daemon, *args, stdin=""):
     place = ["--socket", daemon.server_address] if daemon else []
-    return subprocess.run([CTL, *place, *args], input=stdin, capture_output=True, text=True, timeout=60)
+    return subprocess.run([CTL, *place, *args], input=stdin, capture_output=True, text=True, timeout=300)
 
 
 def test_status_prints_words_and_json_comes_as_it_is(daemon):
@@ -223,18 +223,18 @@ def test_help_fits_80_columns():
 def test_parse_keeps_one_line_for_each_name(tmp_path):
     names = b"ABBA - Waterloo (Karaoke)---dQw4w9WgXcQ.mp4\n\nwith\ttab \xff\nlast without end"
     (tmp_path / "names").write_bytes(names)
-    done = subprocess.run([CTL, "parse", "--tsv", str(tmp_path / "names")], capture_output=True, timeout=60)
+    done = subprocess.run([CTL, "parse", "--tsv", str(tmp_path / "names")], capture_output=True, timeout=300)
     rows = [line.split("\t") for line in done.stdout.decode().split("\n")[:-1]]
     assert done.returncode == 0 and done.stderr == b""
     assert rows[0] == "name artist title confidence variant vendor year youtube_id category reason".split()
     assert [row[0] for row in rows[1:]] == ["ABBA - Waterloo (Karaoke)---dQw4w9WgXcQ.mp4", "", "with tab \ufffd",
                                             "last without end"]
     assert all(len(row) == 10 for row in rows) and rows[1][7] == "dQw4w9WgXcQ"
-    lines = subprocess.run([CTL, "parse", "--json"], input=names, capture_output=True, timeout=60).stdout.decode().splitlines()
+    lines = subprocess.run([CTL, "parse", "--json"], input=names, capture_output=True, timeout=300).stdout.decode().splitlines()
     assert [json.loads(line)["name"] for line in lines][3] == "last without end"
 
 
 def test_a_full_disk_is_told():
     with open("/dev/full", "w") as full:
-        done = subprocess.run([CTL, "parse", "--tsv"], input=b"A - B\n", stdout=full, stderr=subprocess.PIPE, timeout=60)
+        done = subprocess.run([CTL, "parse", "--tsv"], input=b"A - B\n", stdout=full, stderr=subprocess.PIPE, timeout=300)
     assert done.returncode == 1 and b"could not be written" in done.stderr

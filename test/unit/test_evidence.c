@@ -2,7 +2,9 @@
 #include "store_fixture.h"
 
 #include "store/evidence.h"
+#include "store/changes.h"
 #include "store/queue.h"
+#include "store/stmt.h"
 
 struct story {
     char text[2000];
@@ -262,6 +264,37 @@ static void change_log_is_paged_newest_first_and_knows_the_scan(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
+static int64_t query_int(struct db *db, const char *sql)
+{
+    struct stmt s = stmt_of_text(db, sql, NULL);
+    int64_t n = -1;
+
+    assert_int_equal(stmt_run_int(&s, &n), 1);
+    return n;
+}
+
+static void the_log_forgets_what_machines_did_long_ago_and_nothing_of_persons(void **state)
+{
+    struct fixture *f = *state;
+    struct slice a = SLICE_LIT("a"), b = SLICE_LIT("b");
+    int64_t gone, machine, person;
+
+    for (int i = 0; i < 40; i++) {
+        struct change_log log = {.actor = i % 4 == 0 ? "person" : i % 4 == 1 ? "scan" : "worker", .now_ms = NOW};
+        assert_int_equal(changes_add(f->db, &log, 1, "artist", a, b, NULL), 0);
+        assert_int_equal(changes_add(f->db, &log, 1, "title", a, b, NULL), 0);   /* the same batch */
+    }
+    assert_int_equal(changes_prune(f->db, 60, &gone, NULL), 0);
+    assert_int_equal(gone, 0);
+    assert_int_equal(changes_prune(f->db, 9, &gone, NULL), 0);   /* inside a batch: it is kept whole */
+    assert_int_equal(gone, 50);
+    machine = query_int(f->db, "SELECT count(*) FROM changes WHERE actor <> 'person'");
+    person = query_int(f->db, "SELECT count(*) FROM changes WHERE actor = 'person'");
+    assert_int_equal(machine, 10);
+    assert_int_equal(person, 20);
+    assert_int_equal(query_int(f->db, "SELECT count(*) FROM (SELECT batch FROM changes GROUP BY batch HAVING count(*) <> 2)"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +305,7 @@ int main(void)
         T(undo_of_a_persons_edit_reopens_the_song),
         T(batch_of_many_edits_is_one_undo),
         T(change_log_is_paged_newest_first_and_knows_the_scan),
+        T(the_log_forgets_what_machines_did_long_ago_and_nothing_of_persons),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
