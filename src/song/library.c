@@ -23,7 +23,7 @@
 #define PARTNERS_MAX 8.0
 #define KNOWN 3.0            /* other names say so outright */
 #define VOTE 2.0             /* a part's evidence that counts for the habit of the style */
-#define HABIT_STRONG 3.5
+#define HABIT_STRONG 4.0
 #define HABIT_WEAK 1.2
 #define LIBRARY_DOUBT 0.58   /* "review suggested": evidence contradicts itself */
 #define DECIDED 2.5          /* that much together settles the order */
@@ -33,6 +33,8 @@ struct song_entry {
     uint32_t part[2];        /* left, right; NONE when the name has no two parts */
     uint32_t next[2];        /* chain of the part: entry * 2 + side */
     uint32_t style, place;   /* place: folder and extension */
+    uint32_t round;          /* it was seen last */
+    uint64_t path;
     float lean;              /* the name's own points for the left part being the artist */
     bool used, settled, pair, title_first, dirty;
     int8_t vote;             /* for the style: +1 artist first, -1 title first */
@@ -74,6 +76,7 @@ struct library {
     size_t live;
     size_t scan;             /* where library_take_changed goes on */
     size_t dirty;
+    uint32_t round;
 };
 
 /* ---- tables ---- */
@@ -398,7 +401,7 @@ static uint64_t key_of(const struct library *l, const char *text)
  * written by the same hand. */
 static uint64_t style_key(const struct library *l, struct slice path, const struct guess *g, uint64_t *place)
 {
-    const char *slash = path.n ? memrchr(path.p, '/', path.n) : NULL, *dot = path.n ? memrchr(path.p, '.', path.n) : NULL;
+    const char *slash = path.p ? memrchr(path.p, '/', path.n) : NULL, *dot = path.p ? memrchr(path.p, '.', path.n) : NULL;
     struct slice folder = {path.p, slash ? (size_t)(slash - path.p) : 0}, extension = {"", 0};
     uint64_t h = hash_bytes(folder, l->seed);
 
@@ -456,7 +459,8 @@ void library_put(struct library *l, int64_t id, struct slice path, const struct 
     l->songs[i] = (struct song_entry){.id = id, .part = {NONE, NONE}, .next = {NONE, NONE}, .used = true,
                                       .settled = v->settled, .pair = v->pair, .title_first = v->title_first,
                                       .lean = (float)(v->title_first ? -v->lean : v->lean),
-                                      .digits = v->digits ? v->digits : v->number};
+                                      .digits = v->digits ? v->digits : v->number,
+                                      .path = hash_bytes(path, l->seed), .round = l->round};
     l->songs[i].style = style_of(l, style);
     l->songs[i].place = style_of(l, place);
     if (g->artist && g->title && *g->title && (v->pair || v->settled)) {
@@ -468,7 +472,28 @@ void library_put(struct library *l, int64_t id, struct slice path, const struct 
     index_insert(l, &l->by_id, mix(l->seed, (uint64_t)id), i);
     l->live++;
     enter(l, i);
-    mark(l, &l->songs[i]);
+    if (l->songs[i].pair)
+        mark(l, &l->songs[i]);
+}
+
+bool library_see(struct library *l, int64_t id, struct slice path, uint32_t round)
+{
+    size_t slot = find_song_slot(l, id);
+    struct song_entry *s = slot == SIZE_MAX ? NULL : &l->songs[l->by_id.slot[slot] - 1];
+
+    l->round = round;
+    if (!s || s->path != hash_bytes(path, l->seed))
+        return false;
+    s->round = round;
+    return true;
+}
+
+void library_drop_unseen(struct library *l, uint32_t round)
+{
+    l->round = round;
+    for (size_t i = 0; i < l->n_songs; i++)
+        if (l->songs[i].used && l->songs[i].round != round)
+            library_drop(l, l->songs[i].id);
 }
 
 void library_drop(struct library *l, int64_t id)

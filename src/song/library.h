@@ -24,6 +24,10 @@ void library_free(struct library *l);
 /* Remembers what the name says. `path` is the name with its folder as far as there is one; g is title_parse's guess of it,
  * untouched. An id that is remembered already is replaced. */
 void library_put(struct library *l, int64_t id, struct slice path, const struct guess *g);
+/* True when the name is remembered under id with this very path. It counts as seen in that round (library_drop_unseen). */
+bool library_see(struct library *l, int64_t id, struct slice path, uint32_t round);
+/* Forgets the names that were neither seen nor put since the round began. library_put counts as seen in the last round. */
+void library_drop_unseen(struct library *l, uint32_t round);
 /* Forgets a name; nothing happens when it is not remembered. */
 void library_drop(struct library *l, int64_t id);
 /* Changes *g, which must be title_parse's guess of the name that is remembered under id, to what the library says: order,
