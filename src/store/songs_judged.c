@@ -37,7 +37,7 @@ static bool same_text(const char *a, const char *b)
 
 bool song_says(const struct song *s, const struct guess *g)
 {
-    return same_text(s->artist, g->artist) && same_text(s->title, g->title) && fabs(s->confidence - g->confidence) < 0.0005 &&
+    return same_text(s->artist, g->artist) && same_text(s->title, g->title) && s->order_open == g->is_ambiguous && fabs(s->confidence - g->confidence) < 0.0005 &&
            (s->status == SONG_FAILED || same_text(s->reason, g->rule));
 }
 
@@ -70,6 +70,15 @@ static int put_evidence(struct db *db, const struct song *s, const struct guess 
     return rc;
 }
 
+static int set_order_open(struct db *db, int64_t id, bool open, struct err *e)
+{
+    struct stmt s = stmt_of(db, "UPDATE songs SET order_open = ?1 WHERE id = ?2 AND order_open <> ?1", e);
+
+    stmt_int(&s, open);
+    stmt_int(&s, id);
+    return stmt_run(&s);
+}
+
 /* Other names are another question: whoever was asked before is asked again. */
 static int ask_anew(struct db *db, int64_t id, struct err *e)
 {
@@ -83,7 +92,7 @@ static int ask_anew(struct db *db, int64_t id, struct err *e)
 int songs_judged(struct db *db, int64_t id, int64_t version, const struct guess *g, int64_t now_ms, struct song *out, struct err *e)
 {
     struct song before, after;
-    bool changed = false, renamed;
+    bool changed = false, renamed, before_open;
     int rc = song_row_load(db, id, &before, e);
 
     if (rc)
@@ -92,6 +101,7 @@ int songs_judged(struct db *db, int64_t id, int64_t version, const struct guess 
         song_deinit(&before);
         return 0;
     }
+    before_open = before.order_open;
     song_row_copy(&before, &after);
     song_row_set(&after.artist, g->artist);
     song_row_set(&after.title, g->title);
@@ -101,12 +111,16 @@ int songs_judged(struct db *db, int64_t id, int64_t version, const struct guess 
     renamed = !same_text(before.artist, after.artist) || !same_text(before.title, after.title);
     rc = song_row_save(db, &before, &after, now_ms, &changed, e);
     if (rc == 0)
+        rc = set_order_open(db, id, g->is_ambiguous, e);
+    after.order_open = g->is_ambiguous;
+    if (rc == 0)
         rc = put_evidence(db, &after, g, now_ms, e);
     if (rc == 0 && renamed)
         rc = log_values(db, &before, &after, now_ms, e);
     if (rc == 0 && renamed)
         rc = ask_anew(db, id, e);
     song_deinit(&before);
+    changed = changed || before_open != g->is_ambiguous;
     if (rc == 0 && changed)
         *out = after;
     else
