@@ -31,6 +31,8 @@ static const struct command commands[] = {
     {"settings", "[KEY[=VALUE]|--unset KEY|--test PROVIDER]", "Show or change settings", cmd_settings},
     {"forget", "[ID...] [--yes]", "Forget absent songs; without ID all of them", cmd_forget},
     {"health", "", "Whether the daemon is well", cmd_health},
+    {"setup", "[--system] [--home DIR] [--dry-run] [--force]", "Find PiKaraoke and its songs, write a configuration", cmd_setup},
+    {"doctor", "[--config FILE]", "Look for what keeps songbookd from its work", cmd_doctor},
     {"parse", "[--tsv|--json] [--library] [FILE|-]", "Read names offline, one a line", cmd_parse},
 };
 

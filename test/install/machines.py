@@ -127,7 +127,7 @@ class Machine:
         log = self.folder / "in/log"
         with open(self.folder / "console", "wb") as console:
             done = subprocess.run(["systemd-nspawn", "--quiet", "-D", str(self.folder), "--register=no", "--keep-unit", "--private-users=no",
-                                   "--resolv-conf=off", "-b", "--", *words], stdin=subprocess.DEVNULL, stdout=console, stderr=console,
+                                   "--resolv-conf=off", "--private-network", "-b", "--", *words], stdin=subprocess.DEVNULL, stdout=console, stderr=console,
                                   timeout=seconds + 120)
         if not log.exists():
             tail = (self.folder / "console").read_text(errors="replace")[-1500:]
@@ -167,7 +167,7 @@ def scenario(suite, deb):
         schema = old_database(place / "old.db")
         if schema is not None and schema < schema_of_program():
             (place / "expect-backup").touch()
-        code, said = m.chroot("apt-get", "update", "-q")
+        code, said = m.chroot("sh", "-c", "apt-get update -q && apt-get install -y -q --download-only /in/new.deb")
         assert code == 0, said
         said = m.boot("/in/scenario.sh /in")
         booted = said is not None

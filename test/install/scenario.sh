@@ -47,9 +47,9 @@ done
 chown -R pi:pi /home/pi
 
 # --- install -------------------------------------------------------------------------------------
-# No question to anyone in the net: the providers are off.
-mkdir -p /etc/songbookd
-if [ ! -e /etc/songbookd/songbookd.conf ]; then
+if [ $booted = no ]; then
+    # No question to anyone in the net: the providers are off. (A booted machine has no network.)
+    mkdir -p /etc/songbookd
     printf '[library]\nfolders = /home/pi/pikaraoke-songs\n[lastfm]\nenabled = no\n[musicbrainz]\nenabled = no\n[listenbrainz]\nenabled = no\n' \
         >/etc/songbookd/songbookd.conf
 fi
@@ -58,6 +58,7 @@ printf '0123456789abcdef0123456789abcdef\n' >/etc/credstore/songbookd.lastfm
 chmod 600 /etc/credstore/songbookd.lastfm
 check installs apt-get install -y -q "$dir/old.deb"
 check user-exists getent passwd songbookd
+check found-the-songs-by-itself grep -qx 'folders = /home/pi/pikaraoke-songs' /etc/songbookd/songbookd.conf
 check configuration-is-good songbookd --check-config
 check manual-pages-are-there test -e /usr/share/man/man8/songbookd.8.gz -a -e /usr/share/man/man1/songbookctl.1.gz
 check answers-offline-without-the-service has 'Dancing Queen' sh -c "ls /home/pi/pikaraoke-songs | songbookctl parse"
@@ -80,6 +81,11 @@ stop() {
         wait "$pid"
     fi
 }
+
+chmod 700 /home/pi
+check setup-tells-which-folder-is-closed has "chmod o+x '/home/pi'" songbookctl setup --system
+chmod 755 /home/pi
+check setup-is-content-with-an-open-one not has 'chmod' songbookctl setup --system
 
 # --- use -------------------------------------------------------------------------------------------
 [ $booted = yes ] || start
@@ -122,6 +128,7 @@ if [ $booted = yes ]; then
     check kept-the-edit has Edit songbookctl show 1
     rm -r /run/systemd/system/songbookd.service.d
     systemctl daemon-reload
+    check doctor-finds-the-service-and-the-songs has 'ok    song folder' songbookctl doctor
     # nothing but its folders can be written; nothing but sockets it needs
     check cannot-write-elsewhere has 'Read-only file system' nsenter -t "$(property MainPID)" -m touch /home/pi/pikaraoke-songs/x /usr/x
     stop
