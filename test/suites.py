@@ -147,6 +147,13 @@ def suite_browser():
     return pytest("test/browser")
 
 
+def suite_install():
+    """units, pages and completion; the package of this suite in a clean system (all suites: test/install/matrix)"""
+    if not build("build-test", "gcc", "-Db_sanitize=address,undefined"):
+        return 0, 1
+    return pytest("test/install")
+
+
 SUITES = {
     "unit-gcc": suite_unit_gcc,
     "unit-clang": suite_unit_clang,
@@ -155,6 +162,7 @@ SUITES = {
     "layout": suite_layout,
     "integration": suite_integration,
     "browser": suite_browser,
+    "install": suite_install,
     "fuzz": suite_fuzz,
 }
 
