@@ -81,9 +81,12 @@ export function view(parameters, go) {
     fill(result, h("p", {}, tn("history.undid", a.count ?? a.song_ids.length)));
   }).catch(fail);
 
+  /** What becomes of a song: new names behind an arrow, a new year or genre after them. */
   function row({ song, after }) {
+    const renamed = after && (after.artist !== song.artist || after.title !== song.title);
+    const more = after ? ["year", "genre"].filter((f) => after[f] && after[f] !== song[f]).map((f) => [" · ", h("strong", {}, raw(after[f]))]) : [];
     return h("li", { "data-id": song.id },
-      h("div", { class: "head" }, h("span", {}, names(song), after && [" → ", h("strong", {}, names(after)), after.year ? [" (", after.year, ")"] : null]), sure(song.confidence)),
+      h("div", { class: "head" }, h("span", {}, names(song), renamed ? [" → ", h("strong", {}, names(after))] : null, more), sure(song.confidence)),
       raw(fileName(song), { class: "file soft" }));
   }
 
