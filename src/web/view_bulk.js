@@ -4,7 +4,7 @@ import { t, tn } from "./text.js";
 import { post } from "./api.js";
 import { toast, fail, say } from "./tell.js";
 import { fileName, names, sourceName, sure } from "./song.js";
-import { filterOf } from "./view_library.js";
+import { filterOf, filterTags } from "./view_library.js";
 
 const NUMBERS = ["min_confidence", "max_confidence", "year", "min_year", "max_year", "decade"];
 const FLAGS = ["no_year", "no_genre", "order_unsure", "duplicate"];
@@ -112,7 +112,7 @@ export function view(parameters, go) {
     el: [h("h1", {}, t("bulk.title")),
       h("form", { class: "card", onsubmit: preview },
         h("p", { class: "soft" }, t("bulk.means")),
-        given ? h("p", {}, t("bulk.filter"), " ", Object.entries(base).filter(([k]) => k !== "sort").map(([k, v]) => h("span", { class: "tag" }, k + ": ", raw(v)))) : null,
+        given ? h("p", {}, t("bulk.filter"), " ", filterTags(base)) : null,
         h("div", { class: "fields" }, h("label", {}, t("bulk.action"), action), h("label", {}, t("bulk.level"), level), h("label", {}, t("field.source"), source)),
         h("div", {}, h("button", { class: "main", id: "bulk-preview" }, t("bulk.preview")))),
       result],

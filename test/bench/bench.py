@@ -214,58 +214,6 @@ def bench_latency():
         % tuple(statistics.median(ratios[p]) for p in PATHS[1:]))
 
 
-# --- dashboard ------------------------------------------------------------------------------------
-TYPED = ["band of 00123", "tune number 04", "singer 0099", "song 01", "artist 007", "group", "karafun"]
-VIEWS = ["progress", "songs?sort=artist&limit=50", "worklist", "review?limit=20"]
-
-
-class Asker:
-    """One connection that is kept, as a browser does; times in ms, from the request to the last byte of the answer."""
-
-    def __init__(self, d):
-        self.d, self.connection, self.times = d, d.connection(), {}
-
-    def ask(self, what, path):
-        began = time.monotonic()
-        answer = self.d.request("GET", path, connection=self.connection)
-        self.times.setdefault(what, []).append((time.monotonic() - began) * 1000)
-        assert answer.status == 200, (path, answer.status, answer.body)
-        return answer.json
-
-
-def turn_pages(a, count):
-    cursor = ""
-    for _ in range(count):
-        page = a.ask("page turn", "songs?sort=artist&limit=50" + cursor)
-        cursor = "&cursor=" + page["next"] if page["next"] else ""
-
-
-def bench_dashboard():
-    """the dashboard's questions about a large library while the worker works at its full rate"""
-    fake = FakeProviders(Catalogue(any_share=1.0), limits=True, latency=(0.05, 0.25)).start()
-    with Place() as home:
-        d = Daemon(home, fake)
-        fill(d.songs, FILES)
-        d.start()
-        wait_for(lambda: not (s := d.get("scan"))["running"] and s["finished_at"], "the first scan", 300)
-        a, asked = Asker(d), fake.requests("lastfm")
-        for _ in range(20):
-            for view in VIEWS:
-                a.ask("first view: " + view.split("?")[0], view)
-            for text in TYPED:
-                for n in range(2, len(text) + 1):
-                    a.ask("search as you type", "songs?limit=50&sort=artist&q=" + text[:n].replace(" ", "%20"))
-            turn_pages(a, 40)
-        for what, times in sorted(a.times.items()):
-            times.sort()
-            say("dashboard: %-24s %5d times: p50 %.1f ms, p99 %.1f ms, worst %.1f ms (p99 at most 10)"
-                % (what, len(times), times[len(times) // 2], times[int(len(times) * 0.99)], times[-1]))
-        say("dashboard: %d songs; %d questions reached Last.fm meanwhile; times as a client sees them, one at a time"
-            % (FILES, fake.requests("lastfm") - asked))
-        d.stop()
-    fake.stop()
-
-
 # --- memory and rest ------------------------------------------------------------------------------
 def bench_memory():
     """resident memory"""
@@ -324,7 +272,7 @@ def quiet(pid):
 
 
 BENCHES = {"scan": bench_scan, "latency": bench_latency, "memory": bench_memory, "idle": bench_idle, "budget": bench_budget,
-           "songs": bench_songs, "dashboard": bench_dashboard}
+           "songs": bench_songs}
 
 
 def main():
