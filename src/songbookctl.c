@@ -29,6 +29,7 @@ static const struct command commands[] = {
     {"changes", "[--limit N]", "What was changed, latest first", cmd_changes},
     {"providers", "", "State of the metadata services", cmd_providers},
     {"events", "[--follow] [--since SEQ]", "What happened, as JSON lines", cmd_events},
+    {"pikaraoke", "[status|publish on|publish off]", "PiKaraoke beside us: followed, published, held back", cmd_pikaraoke},
     {"settings", "[KEY[=VALUE]|--unset KEY|--test PROVIDER]", "Show or change settings", cmd_settings},
     {"forget", "[ID...] [--yes]", "Forget absent songs; without ID all of them", cmd_forget},
     {"export", "[--format csv|json|html] [--output FILE] [NAME=VALUE...]", "The songbook as a table or a page", cmd_export},
@@ -37,6 +38,8 @@ static const struct command commands[] = {
     {"check", "[--database PATH]", "Whether the database is whole; also without the daemon", cmd_check},
     {"backup", "[--database PATH] [FILE]", "A copy of the database; also while the daemon works", cmd_backup},
     {"restore", "[--database PATH] FILE", "Put a backup in the database's place; daemon stopped", cmd_restore},
+    {"setup", "[--system] [--home DIR] [--dry-run] [--force]", "Find PiKaraoke and its songs, write a configuration", cmd_setup},
+    {"doctor", "[--config FILE]", "Look for what keeps songbookd from its work", cmd_doctor},
     {"parse", "[--tsv|--json] [--library] [FILE|-]", "Read names offline, one a line", cmd_parse},
 };
 

@@ -155,6 +155,8 @@ bool api_title_first(const struct api *a);
 
 /* --- handlers, by noun ------------------------------------------------------------------------ */
 void handle_index(struct request *r, void *app);
+void handle_web_file(struct request *r, void *app);
+void handle_web_text(struct request *r, void *app);
 void handle_healthz(struct request *r, void *app);
 void handle_health(struct request *r, void *app);
 void handle_progress(struct request *r, void *app);

@@ -45,6 +45,8 @@ const struct route api_routes[] = {
     {HTTP_GET, "/metrics", handle_metrics, "numbers for Prometheus"},
     {HTTP_GET, "/songbook", handle_songbook_page, "the songs as a page to print, for guests, too"},
     {HTTP_GET, "/healthz", handle_healthz, "alive"},
-    {HTTP_GET, "/", handle_index, "where to find what"},
+    {HTTP_GET, "/", handle_index, "the dashboard"},
+    {HTTP_GET, "/web/:name", handle_web_file, "a file of the dashboard"},
+    {HTTP_GET, "/web/lang/:name", handle_web_text, "its texts in one language"},
     {0, NULL, NULL, NULL},
 };

@@ -318,14 +318,15 @@ static int restore_field(struct decision *d, enum song_field f, double *score)
 {
     const char *field = song_field_name(f);
     char **text = song_field_text(&d->after, f);
-    char *parsed, *person;
-    int rc = 0;
+    char *parsed = NULL, *person = NULL;
+    int rc;
 
     if (d->after.locked & 1u << f)
         return 0;
-    parsed = evidence_value(d->db, d->after.id, field, "name", score);
-    person = evidence_value(d->db, d->after.id, field, "person", NULL);
-    if (!person) {
+    rc = evidence_value(d->db, d->after.id, field, "name", &parsed, score, d->e);
+    if (rc == 0)
+        rc = evidence_value(d->db, d->after.id, field, "person", &person, NULL, d->e);
+    if (rc == 0 && !person) {
         if (text)
             song_row_set(text, parsed);
         else

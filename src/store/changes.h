@@ -37,8 +37,10 @@ struct evidence_row {      /* borrowed */
 int evidence_put(struct db *db, int64_t song_id, const struct evidence_row *row, int64_t now_ms, struct err *e);
 /* Marks the newest row of the field with that value as the present one (none when there is no such row). */
 int evidence_choose(struct db *db, int64_t song_id, const char *field, const char *value, struct err *e);
-/* The value of a source for a field: new memory or NULL; *score its score when it exists. */
-char *evidence_value(struct db *db, int64_t song_id, const char *field, const char *source, double *score);
+/* The value of a source for a field: *value is new memory, or NULL when there is none; *score (may be NULL) its score when it
+ * exists. 0 or ERR_: a value that could not be read is not one that is empty. */
+int evidence_value(struct db *db, int64_t song_id, const char *field, const char *source, char **value, double *score,
+                   struct err *e);
 
 /* Takes a song off the queue, whatever its state there. */
 int queue_drop(struct db *db, int64_t song_id, struct err *e);

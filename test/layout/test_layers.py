@@ -14,7 +14,8 @@ MAY_USE = {
     "net": ["base"],
     "provider": ["base", "song"],
     "work": ["base", "song", "config", "store", "net", "provider"],
-    "api": ["base", "song", "config", "store", "net", "provider", "work"],
+    "web": ["base"],
+    "api": ["base", "song", "config", "store", "net", "provider", "work", "web"],
     "ctl": ["base", "song", "config", "store"],
     "daemon": ["base", "config"],
 }
