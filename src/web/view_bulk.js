@@ -6,7 +6,7 @@ import { toast, fail, say } from "./tell.js";
 import { fileName, names, sourceName, sure } from "./song.js";
 import { filterOf, filterTags } from "./view_library.js";
 
-const NUMBERS = ["min_confidence", "max_confidence", "year", "min_year", "max_year", "decade"];
+const NUMBERS = ["min_confidence", "max_confidence", "below", "year", "min_year", "max_year", "decade"];
 const FLAGS = ["no_year", "no_genre", "order_unsure", "duplicate"];
 const PAGE = 50;
 
@@ -51,12 +51,16 @@ export function view(parameters, go) {
     } catch (e2) { fail(e2); }
   }
 
+  /** The next page of the preview; a page may be short or even empty although there is a next one. */
   async function more() {
-    const answer = await post("bulk", { ...previewed.request, limit: PAGE, after: previewed.next }).catch(fail);
-    if (!answer) return;
-    if (answer.fingerprint !== previewed.fingerprint) { toast(t("bulk.changed"), { bad: true }); preview(); return; }
-    shown = shown.concat(answer.songs);
-    previewed.next = answer.next;
+    const before = shown.length;
+    while (previewed && previewed.next && shown.length === before) {
+      const answer = await post("bulk", { ...previewed.request, limit: PAGE, after: previewed.next }).catch(fail);
+      if (!answer) return;
+      if (answer.fingerprint !== previewed.fingerprint) { toast(t("bulk.changed"), { bad: true }); preview(); return; }
+      shown = shown.concat(answer.songs);
+      previewed.next = answer.next;
+    }
     draw();
   }
 

@@ -12,13 +12,14 @@ const STATUSES = ["manual", "enriched", "parsed", "pending", "enrichment_failed"
 const BANDS = [["0.85", ""], ["0.7", "0.8499"], ["0.6", "0.6999"], ["0.4", "0.5999"], ["0.2", "0.3999"], ["", "0.1999"]];
 const BAND_KEYS = ["high", "medium", "parsed", "review", "low", "needs"];
 const FLAGS = ["no_year", "no_genre", "order_unsure", "duplicate"];
-const KNOWN = ["q", "status", "min_confidence", "max_confidence", "decade", "genre", "language", "vendor", "source", "reason", "presence",
+const KNOWN = ["q", "status", "min_confidence", "max_confidence", "below", "decade", "genre", "language", "vendor", "source", "reason", "presence",
   "added_since", "sort", "year", "min_year", "max_year", ...FLAGS];
 
 /** A filter in words, as tags. */
 export function filterTags(filter) {
   const said = { status: (v) => t("status." + v), presence: () => t("song.gone"), reason: (v) => (has("reason." + v) ? t("reason." + v) : v),
     min_confidence: (v) => t("field.confidence") + " ≥ " + v, max_confidence: (v) => t("field.confidence") + " ≤ " + v,
+    below: (v) => t("field.confidence") + " < " + v,
     min_year: (v) => t("field.year") + " ≥ " + v, max_year: (v) => t("field.year") + " ≤ " + v, q: (v) => "“" + v + "”",
     source: sourceName, language: languageName, decade: (v) => t("library.decade", { year: v }), added_since: (v) => t("songbook.since") + " " + v };
   for (const f of FLAGS) said[f] = () => t("worklist." + f);
@@ -100,7 +101,7 @@ export function view(parameters, go) {
 
   function drawChips() {
     const named = { presence: () => t("song.gone"), reason: () => (has("reason." + filter.reason) ? t("reason." + filter.reason) : filter.reason),
-      year: () => filter.year, added_since: () => t("songbook.since") + " " + filter.added_since };
+      below: () => t("field.confidence") + " < " + filter.below, year: () => filter.year, added_since: () => t("songbook.since") + " " + filter.added_since };
     for (const f of FLAGS) named[f] = () => t("worklist." + f);
     fill(chips, Object.keys(named).filter((k) => filter[k]).map((k) => h("button", { type: "button", onclick: () => set(k, "") },
       named[k](), h("span", { "aria-hidden": "true" }, "×"), h("span", { class: "unseen" }, t("library.remove_filter")))));
