@@ -18,6 +18,14 @@ int changes_add(struct db *db, struct change_log *log, int64_t song_id, const ch
 /* One row for each field that differs. */
 int changes_add_song(struct db *db, struct change_log *log, const struct song *before, const struct song *after, struct err *e);
 
+/* What of a song is logged: the fields and how they stand, as text. logged_of: -1 for what is only told, not taken back. */
+#define LOG_COUNT (FIELD_COUNT + 5)
+const char *logged_name(int i);
+int logged_of(const char *field);
+const char *logged_value(const struct song *s, int i, char out[64]);   /* NULL: none; may be written to out */
+void logged_set(struct song *s, int i, const char *text);
+bool logged_same(const char *a, const char *b);                        /* NULL equals only NULL */
+
 /* The text field of a song, NULL for FIELD_YEAR. */
 char **song_field_text(struct song *s, enum song_field f);
 

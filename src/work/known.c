@@ -160,7 +160,7 @@ void known_add(struct known *k, const struct song_stamp *s)
         .folder = folder < 0 ? KNOWN_OUTSIDE : (unsigned)folder & 0xfffu,
         .format = (unsigned)format_of(s->format) & 0x1fu,
         .present = s->present,
-        .seen = folders_is_left_out(k->folders, s->path),   /* not ours to call missing */
+        .seen = s->followed,           /* not ours to call missing */
     };
     put_slot(k, k->n++);
 }

@@ -42,6 +42,8 @@ static void look(uv_work_t *work)
     machine_read(m->d.root, &m->seen);
 }
 
+static void on_timer(uv_timer_t *t);
+
 static void looked(uv_work_t *work, int status)
 {
     struct manners *m = container_of(work, struct manners, work);
@@ -57,6 +59,8 @@ static void looked(uv_work_t *work, int status)
     m->level = machine_judge(&m->now, pikaraoke_is_playing(m->d.pikaraoke), m->why);
     enrich_hold(m->d.enrich, m->level, m->why);
     pikaraoke_hold(m->d.pikaraoke, m->level == HOLD_STOP);
+    if (m->level != HOLD_NONE || dbq_counts(m->d.q)->queued || pikaraoke_is_following(m->d.pikaraoke))
+        uv_timer_start(&m->timer, on_timer, LOOK_MS, 0);
 }
 
 static void on_timer(uv_timer_t *t)
@@ -80,8 +84,14 @@ struct manners *manners_new(const struct manners_deps *d)
     m->processed_before = c->total_processed;
     uv_timer_init(d->loop, &m->timer);
     m->timer.data = m;
-    uv_timer_start(&m->timer, on_timer, 0, LOOK_MS);
+    uv_timer_start(&m->timer, on_timer, 0, 0);
     return m;
+}
+
+void manners_committed(struct manners *m)
+{
+    if (!m->closing && !m->busy && !uv_is_active((uv_handle_t *)&m->timer))
+        uv_timer_start(&m->timer, on_timer, 0, 0);
 }
 
 static void on_timer_closed(uv_handle_t *h)

@@ -15,6 +15,8 @@ struct manners_deps {                /* borrowed for its life */
     const char *root;                /* stands before /proc and /sys; "" for the machine itself */
 };
 struct manners *manners_new(const struct manners_deps *d);
+/* Our database changed: there may be work to hold back. At rest, without PiKaraoke, no timer runs. */
+void manners_committed(struct manners *m);
 /* closed runs once, later; then memory is gone. */
 void manners_close(struct manners *m, void (*closed)(void *arg), void *arg);
 /* {"load","cpus","celsius","throttled","playing","hold","sentence","bytes_written","bytes_per_song"}; null where not known. */

@@ -7,7 +7,8 @@
 #include "work/pikaraoke_internal.h"
 
 #define LOOK_MS 1000
-#define ABSENT_LOOKS 5                /* where nothing can be read, each fifth look is made */
+#define WAIT_MS 5000                  /* where nothing can be read yet */
+#define IDLE_WAIT_MS 60000            /* where nobody spoke of PiKaraoke: a machine without it is left asleep */
 #define HELD_AGAIN_MS 300000          /* held back songs are looked at again when something changed, so often at most */
 
 bool pikaraoke_is_readable(const struct pikaraoke *p)
@@ -109,7 +110,7 @@ static void tell_difference(struct pikaraoke *p, const struct pk_look *old)
     events_progress_changed(p->d.events);
 }
 
-static void leave_folder_to_it(struct pikaraoke *p)
+void pikaraoke_leave_folder(struct pikaraoke *p)
 {
     const char *paths[FOLDERS_LEFT_OUT] = {p->folder, p->folder ? p->d.usual_folder : NULL};
 
@@ -121,7 +122,6 @@ static void take_folder(struct pikaraoke *p)
     if (p->now.changed && p->now.folder && !same_text(p->folder, p->now.folder)) {
         set_text(&p->folder, p->now.folder);
         log_info("pikaraoke", "PiKaraoke's songs are in '%s'", p->folder);
-        leave_folder_to_it(p);
     }
     follow_set_folder(&p->follow, p->folder);
     if (p->folder)
@@ -143,8 +143,20 @@ static void take_change(struct pikaraoke *p)
     }
 }
 
+static uint64_t look_ms(const struct pikaraoke *p)
+{
+    if (p->now.state == PK_READABLE)
+        return LOOK_MS;
+    return p->now.state != PK_ABSENT || p->remembered_path || config_text(p->d.config, OPT_PIKARAOKE_DATABASE)[0] ? WAIT_MS
+                                                                                                                : IDLE_WAIT_MS;
+}
+
+static void on_timer(uv_timer_t *t);
+
 static void go_on(struct pikaraoke *p)
 {
+    if (p->started)
+        uv_timer_start(&p->timer, on_timer, look_ms(p), 0);
     follow_step(&p->follow);
     publish_step(&p->publish);
     queue_poll_tick(&p->queue);
@@ -193,10 +205,11 @@ static void on_timer(uv_timer_t *t)
 {
     struct pikaraoke *p = t->data;
 
-    if (p->now.state == PK_READABLE || p->ticks++ % ABSENT_LOOKS == 0)
-        start_look(p);
-    if (p->off)
+    start_look(p);
+    if (p->off) {
         queue_poll_tick(&p->queue);
+        uv_timer_start(&p->timer, on_timer, WAIT_MS, 0);
+    }
 }
 
 /* --- where it is ------------------------------------------------------------------------------------------------- */
@@ -247,7 +260,7 @@ static void state_loaded(struct dbq_op *op, int rc)
         if (same_text(p->path, p->remembered_path))
             set_text(&p->folder, p->remembered_folder);
         if (p->folder)
-            leave_folder_to_it(p);
+            pikaraoke_leave_folder(p);
         start_look(p);
         return;
     }
@@ -283,7 +296,7 @@ void pikaraoke_start(struct pikaraoke *p)
 {
     p->started = true;
     if (!p->closing && (!p->off || config_text(p->d.config, OPT_PIKARAOKE_URL)[0]))
-        uv_timer_start(&p->timer, on_timer, 0, LOOK_MS);
+        uv_timer_start(&p->timer, on_timer, 0, 0);
 }
 
 /* Closing may write the log back: not on the loop, and behind whatever is under way there. */
@@ -368,6 +381,11 @@ bool pikaraoke_is_settled(const struct pikaraoke *p)
     if (p->off || p->now.state != PK_READABLE)
         return !p->looking || p->off;
     return (p->follow.complete || p->follow.empty) && p->follow.phase == FOLLOW_IDLE && !p->follow.wanted;
+}
+
+bool pikaraoke_is_following(const struct pikaraoke *p)
+{
+    return pikaraoke_is_readable(p);
 }
 
 bool pikaraoke_is_playing(const struct pikaraoke *p)

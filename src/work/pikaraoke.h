@@ -53,6 +53,7 @@ void pikaraoke_committed(struct pikaraoke *p);
 void pikaraoke_look_now(struct pikaraoke *p);
 /* Nothing is under way, and its list was read once if there is one. */
 bool pikaraoke_is_settled(const struct pikaraoke *p);
+bool pikaraoke_is_following(const struct pikaraoke *p);  /* its list can be read */
 bool pikaraoke_is_playing(const struct pikaraoke *p);    /* a song is being played, as far as it can be known */
 /* No transaction there while others need the machine. */
 void pikaraoke_hold(struct pikaraoke *p, bool hold);

@@ -79,6 +79,7 @@ static void finish(struct follow *f)
     f->n_gone = 0;
     phase_move(f, FOLLOW_IDLE);
     events_progress_changed(f->p->d.events);
+    pikaraoke_leave_folder(f->p);
     f->p->d.changed(f->p->d.arg);
     publish_hint(&f->p->publish);
 }

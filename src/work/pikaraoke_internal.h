@@ -137,7 +137,6 @@ struct pikaraoke {
     struct pk *pk;                    /* used by beside operations only, which run one at a time */
     struct dbq_op look_op;
     bool looking;
-    unsigned ticks;
     struct dbq_op close_op;
     bool close_busy;
     bool look_publish;                /* as the running look has it */
@@ -162,6 +161,7 @@ struct pikaraoke {
 
 void pikaraoke_ended(struct pikaraoke *p);           /* something in flight ended */
 void pikaraoke_on_handle_closed(uv_handle_t *h);     /* h->data is the pikaraoke */
+void pikaraoke_leave_folder(struct pikaraoke *p);    /* its list was read: our scan leaves its folder to it */
 bool pikaraoke_is_readable(const struct pikaraoke *p);
 
 #endif

@@ -45,8 +45,8 @@ struct scan *scan_new(uv_loop_t *loop, const struct clock *clock, struct dbq *q,
 void scan_start(struct scan *s, bool accept_missing);
 /* A hint that this path appeared or changed (absolute bytes); paths outside the folders are passed over. */
 void scan_hint(struct scan *s, struct slice path);
-/* Leaves these folders and what is in them to somebody else (PiKaraoke's database): nothing there is listed or called missing. A
- * full scan follows when that changed. Paths are copied; NULL for none. */
+/* Leaves these folders and what is in them to somebody else (PiKaraoke's database): nothing there is
+ * listed; what was listed and is not theirs goes. A full scan follows when that changed. Paths are copied; NULL for none. */
 void scan_leave_out(struct scan *s, const char *const paths[FOLDERS_LEFT_OUT]);
 void scan_status(const struct scan *s, struct scan_status *out);
 /* Stops, closes watchers and timers; closed runs once, later, when no work item is left. */

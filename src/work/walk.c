@@ -253,7 +253,9 @@ static void claim_folders(struct walk *w)
     struct stat st;
 
     for (int i = 0; i < f->n; i++) {
-        if (stat(f->len[i] ? f->path[i] : "/", &st) != 0)
+        if (folders_is_left_out(f, slice_of(f->path[i])))
+            w->folders[i] = FOLDER_OK;           /* whoever it is left to looks for it */
+        else if (stat(f->len[i] ? f->path[i] : "/", &st) != 0)
             w->folders[i] = state_of_errno(errno);
         else if (!S_ISDIR(st.st_mode))
             w->folders[i] = FOLDER_GONE;
