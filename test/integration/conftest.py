@@ -66,7 +66,7 @@ def wait_for(condition, what="the condition", seconds=PATIENCE):
 class Secrets:
     """Every key and token that a test gives to a program, and every place where one came out again."""
     planted, leaks = set(), []
-    KEPT_IN = ("songbookd.keys", ".conf", "token", "trace", ".sock", "sock")   # where they may stand
+    KEPT_IN = ("songbookd.keys", ".conf", "token", "trace", ".sock", "sock", ".lastfm", ".listenbrainz")   # where they may stand
 
     @classmethod
     def plant(cls, value):
