@@ -22,7 +22,9 @@ enum option_id {
     OPT_MUSICBRAINZ_ENABLED, OPT_MUSICBRAINZ_URL, OPT_MUSICBRAINZ_RATE, OPT_MUSICBRAINZ_CONTACT, OPT_MUSICBRAINZ_CA_FILE,
     OPT_LISTENBRAINZ_ENABLED, OPT_LISTENBRAINZ_URL, OPT_LISTENBRAINZ_LABS_URL, OPT_LISTENBRAINZ_RATE, OPT_LISTENBRAINZ_CA_FILE,
     OPT_ENRICHMENT_AUTOSTART, OPT_ENRICHMENT_MAX_ATTEMPTS,
-    OPT_PIKARAOKE_DATABASE, OPT_PIKARAOKE_PUBLISH, OPT_PIKARAOKE_URL,
+    OPT_PIKARAOKE_DATABASE, OPT_PIKARAOKE_PUBLISH, OPT_PIKARAOKE_URL, OPT_PIKARAOKE_MACHINE_ROOT,
+    OPT_DASHBOARD_ORDER, OPT_DASHBOARD_REVIEW_BELOW, OPT_DASHBOARD_GUESTS,
+    OPT_CHANGES_KEEP_DAYS,
     OPT_EVENTS_FILE,
     OPT_LOG_LEVEL,
     OPT_COUNT
@@ -108,6 +110,9 @@ int keys_file_write(const struct config *c, const char *path, struct err *e);  /
 char *default_database_path(void);
 char *default_socket_path(void);
 char *default_config_path(void);      /* the first that exists, or NULL */
+/* Where PiKaraoke keeps its database: NULL-terminated, the likeliest first; new memory, each and all. */
+#define PIKARAOKE_PLACES_MAX 4
+char **default_pikaraoke_paths(void);
 
 /* The options of the command line as printed by --help, from the table; fits 80 columns. */
 void config_help(struct buf *out);

@@ -118,6 +118,7 @@ int cmd_providers(struct ctl *ctl, int argc, char **argv);
 int cmd_health(struct ctl *ctl, int argc, char **argv);
 int cmd_events(struct ctl *ctl, int argc, char **argv);
 int cmd_settings(struct ctl *ctl, int argc, char **argv);
+int cmd_pikaraoke(struct ctl *ctl, int argc, char **argv);   /* ctl_pikaraoke.c */
 
 int cmd_show(struct ctl *ctl, int argc, char **argv);
 int cmd_explain(struct ctl *ctl, int argc, char **argv);
@@ -130,6 +131,13 @@ int cmd_queue(struct ctl *ctl, int argc, char **argv);
 int cmd_changes(struct ctl *ctl, int argc, char **argv);
 int cmd_undo(struct ctl *ctl, int argc, char **argv);
 int cmd_forget(struct ctl *ctl, int argc, char **argv);
+
+/* ctl_database.c: the file itself, with or without a daemon */
+int cmd_check(struct ctl *ctl, int argc, char **argv);
+int cmd_backup(struct ctl *ctl, int argc, char **argv);
+int cmd_restore(struct ctl *ctl, int argc, char **argv);
+int cmd_export(struct ctl *ctl, int argc, char **argv);
+int cmd_pair(struct ctl *ctl, int argc, char **argv);
 
 int cmd_parse(struct ctl *ctl, int argc, char **argv);
 

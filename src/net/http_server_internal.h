@@ -93,6 +93,7 @@ struct conn {
     bool refused;                    /* over the limit: gets its 503 and nothing else */
     bool eof;                        /* the client shut its side; it may still read */
     bool reading;
+    bool served;                     /* at least one request was answered */
     bool keep;                       /* another request may follow the answer being written */
     bool linger;                     /* unread input may remain when the answer is written */
     uint64_t deadline;               /* loop time; 0 for none */

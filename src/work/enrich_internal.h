@@ -36,6 +36,7 @@ struct job {
     int stage;
     bool begun;                  /* the attempt is written */
     bool from_cache;
+    bool unsent;                 /* its token was taken, the request has not gone out yet */
     bool closing;                /* shutdown or pause: ends as soon as it can, refunded */
     struct fetch *fetch;
     struct dbq_op op;
@@ -115,6 +116,8 @@ struct enrich {
     struct lane lanes[PROVIDER_COUNT];   /* p NULL where there is no such provider */
     struct list jobs;
     struct list asks;
+    enum hold_level hold;
+    char hold_why[160];
     bool ready, closing;
     uint64_t last_advance;
     uint32_t done_in[RATE_SECONDS];      /* songs that left the queue, per second of monotonic time */
@@ -162,6 +165,7 @@ void lane_json(const struct lane *l, struct json_out *o, const char *key);
 const char *lane_word(const struct lane *l);          /* "ok", "pacing", "refused", ... */
 uint64_t lane_rest_ms(const struct lane *l);          /* until it takes jobs again; 0 now */
 double lane_interval(const struct lane *l);           /* ms between two requests, at present */
+void lane_pace(struct lane *l);                       /* what decides the interval changed */
 void lane_slow_down(struct lane *l, uint64_t ms);     /* one request a second at most, for so long */
 
 /* job.c */

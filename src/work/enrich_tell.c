@@ -77,6 +77,7 @@ void enrich_progress_json(const struct enrich *w, struct json_out *o)
     else
         json_put_int(o, "eta_seconds", (int64_t)(eta + 0.999));
     json_put_bool(o, "offline", all_offline(w));
+    json_put_str(o, "held", w->hold == HOLD_NONE ? NULL : w->hold_why);
     json_open(o, "providers", '{');
     for (int i = 0; i < PROVIDER_COUNT; i++)
         if (w->lanes[i].p)

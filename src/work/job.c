@@ -354,6 +354,19 @@ static void job_read(struct job *j)
 
 /* --- asking --------------------------------------------------------------------------------- */
 
+static void on_sent(void *arg)
+{
+    struct job *j = arg;
+
+    if (!j->lane->limit)
+        return;
+    if (j->unsent)
+        rate_limit_sent(j->lane->limit);
+    else
+        rate_limit_sent_again(j->lane->limit);
+    j->unsent = false;
+}
+
 static void on_fetched(void *arg, const struct fetch_result *r)
 {
     struct job *j = arg;
@@ -361,6 +374,8 @@ static void on_fetched(void *arg, const struct fetch_result *r)
 
     j->fetch = NULL;
     l->in_flight--;
+    if (j->unsent)
+        on_sent(j);   /* it never went out: its place in the window is free after a second */
     j->transport = r->code;
     j->status = r->status;
     j->content_type = mem_strdup(r->content_type);
@@ -393,7 +408,7 @@ bool job_fetch(struct job *j)
     struct lane *l = j->lane;
     struct wanted w = job_wanted(j);
     struct provider_request request = {0};
-    struct fetch_options o = {.user_agent = l->w->user_agent, .ca_file = l->ca_file[0] ? l->ca_file : NULL};
+    struct fetch_options o = {.user_agent = l->w->user_agent, .ca_file = l->ca_file[0] ? l->ca_file : NULL, .sent = on_sent};
     struct err e = {0};
     int rc;
 
@@ -404,6 +419,7 @@ bool job_fetch(struct job *j)
     }
     o.url = request.url;
     o.header = request.header;
+    o.secret = l->key;
     rc = fetch_start(l->w->d.http, &o, on_fetched, j, &j->fetch, &e);
     provider_request_deinit(&request);
     if (rc) {
@@ -415,6 +431,8 @@ bool job_fetch(struct job *j)
         return false;
     }
     job_move(j, JOB_FETCH);
+    rate_limit_unsent(l->limit);
+    j->unsent = true;
     l->in_flight++;
     l->requests++;
     l->kept.last_start_ms = wall(j);

@@ -15,6 +15,7 @@
 
 #define SLOW_INTERVAL_MS 1000         /* after a refusal that says our rate was too high ... */
 #define SLOW_FOR_MS (5 * 60 * 1000)   /* ... for this long */
+#define HOLD_INTERVAL_MS 5000         /* while others need the machine */
 #define SHED_BEFORE_REST 10           /* random shedding only rests the lane after so many in a row */
 #define FAILURES_BEFORE_REST 5
 #define REST_MAX_MS (10 * 60 * 1000)
@@ -61,6 +62,8 @@ static double interval_for(const struct provider *p, double rate)
 
 double lane_interval(const struct lane *l)
 {
+    if (l->w->hold != HOLD_NONE && l->interval_ms < HOLD_INTERVAL_MS)
+        return HOLD_INTERVAL_MS;
     return l->slow_until > now_ms(l) && l->interval_ms < SLOW_INTERVAL_MS ? SLOW_INTERVAL_MS : l->interval_ms;
 }
 
@@ -70,6 +73,11 @@ static void apply_interval(struct lane *l)
 
     if (l->limit && ms != rate_limit_interval(l->limit))
         rate_limit_set_interval(l->limit, ms);
+}
+
+void lane_pace(struct lane *l)
+{
+    apply_interval(l);
 }
 
 void lane_configure(struct lane *l)
@@ -361,7 +369,7 @@ static void skip(struct lane *l, int64_t song_id)
 void lane_fill(struct lane *l)
 {
     struct enrich *w = l->w;
-    if (!lane_is_usable(l) || w->closing || !w->ready || !enrich_is_running(w) || l->peeking || l->dry ||
+    if (!lane_is_usable(l) || w->closing || !w->ready || !enrich_is_running(w) || w->hold == HOLD_STOP || l->peeking || l->dry ||
         lane_waiting(l) >= waiting_target(l))
         return;
     if (dbq_is_full(w->d.q)) {

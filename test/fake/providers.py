@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import random
+import selectors
 import ssl
 import sys
 import threading
@@ -28,17 +29,32 @@ REASONS = {200: "OK", 301: "Moved Permanently", 400: "Bad Request", 403: "Forbid
 
 
 class Limit:
-    """At most `most` arrivals in any window of `seconds`."""
+    """At most `most` arrivals in any window of `seconds`. A request that was read late, because this process had no turn, may have
+    arrived at any moment since `earliest`: only what certainly came too soon is refused."""
 
     def __init__(self, most, seconds):
         self.most, self.seconds, self.times = most, seconds, []
 
-    def arrive(self, now):
+    def arrive(self, now, earliest):
         self.times = [t for t in self.times if now - t < self.seconds]
         if len(self.times) >= self.most:
             return False
-        self.times.append(now)
+        self.times.append(earliest)
         return True
+
+
+class Watchful(selectors.DefaultSelector):
+    """Remembers when it last looked: what is read now was not there three looks ago (one until the stream takes the bytes,
+    one until its reader runs)."""
+
+    def __init__(self):
+        super().__init__()
+        self.looks = [time.monotonic()] * 3
+
+    def select(self, timeout=None):
+        ready = super().select(timeout)
+        self.looks = [*self.looks[1:], time.monotonic()]
+        return ready
 
 
 class Reply:
@@ -64,6 +80,7 @@ class FakeProviders:
         self.random = random.Random(seed)
         self.faults = {"lastfm": [], "musicbrainz": []}
         self.arrivals = {"lastfm": [], "musicbrainz": []}
+        self.earliest = {"lastfm": [], "musicbrainz": []}   # when each may have arrived, where this process was slow
         self.asked = {"lastfm": [], "musicbrainz": []}   # what each request asked for
         self.broken = []                      # limits that a client did not keep
         self.user_agents = set()
@@ -88,7 +105,18 @@ class FakeProviders:
         self.thread.join()
 
     def _main(self, ready):
-        asyncio.run(self._serve(ready))
+        self._selector = Watchful()
+        loop = asyncio.SelectorEventLoop(self._selector)
+        try:
+            loop.run_until_complete(self._serve(ready))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        finally:
+            loop.close()
+
+    async def _look_often(self):
+        """While limits are enforced: keeps the doubt about when a request arrived small."""
+        while True:
+            await asyncio.sleep(0.004)
 
     async def _serve(self, ready):
         self.loop = asyncio.get_running_loop()
@@ -102,6 +130,8 @@ class FakeProviders:
             self.port = server.sockets[0].getsockname()[1]
         finally:
             ready.set()
+        if self.limits:
+            self.ticker = asyncio.create_task(self._look_often())
         await self._stop.wait()
         server.close()
         for task in asyncio.all_tasks():
@@ -125,10 +155,10 @@ class FakeProviders:
         return len(self.arrivals[provider])
 
     def worst_window(self, provider, seconds=1.0):
-        """The most arrivals in any window of that length."""
-        times, worst, first = self.arrivals[provider], 0, 0
+        """The most arrivals that certainly came in one window of that length."""
+        times, earliest, worst, first = self.arrivals[provider], self.earliest[provider], 0, 0
         for i, t in enumerate(times):
-            while t - times[first] >= seconds:
+            while t - earliest[first] >= seconds:
                 first += 1
             worst = max(worst, i - first + 1)
         return worst
@@ -146,12 +176,12 @@ class FakeProviders:
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                arrived = time.monotonic()
+                arrived, earliest = time.monotonic(), self._selector.looks[0]
                 lines = head.decode("latin-1").split("\r\n")
                 method, target, _ = lines[0].split(" ", 2)
                 headers = {k.strip().lower(): v.strip() for k, _, v in (l.partition(":") for l in lines[1:] if l)}
                 body = await reader.readexactly(int(headers.get("content-length", 0)))
-                if not await self._answer(method, target, headers, body, arrived, writer):
+                if not await self._answer(method, target, headers, body, (arrived, earliest), writer):
                     break
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError, ssl.SSLError, ValueError):
             pass
@@ -166,7 +196,8 @@ class FakeProviders:
         provider = "lastfm" if url.path.startswith("/2.0") else "musicbrainz" if url.path.startswith("/ws/2") else None
         if provider is None:
             return await self._send(writer, Reply(404, {"error": "no such root"}))
-        self.arrivals[provider].append(arrived)
+        self.arrivals[provider].append(arrived[0])
+        self.earliest[provider].append(arrived[1])
         self.asked[provider].append(query)
         self.user_agents.add(headers.get("user-agent", ""))
         self.in_flight[provider] += 1
@@ -205,8 +236,8 @@ class FakeProviders:
     # --- limits ---------------------------------------------------------------------------
     def _refusal(self, provider, headers, now):
         limit = self.limits.get(provider)
-        if limit and not limit.arrive(now):
-            self.broken.append((provider, now))
+        if limit and not limit.arrive(*now):
+            self.broken.append((provider, now[0]))
             return self._rate_reply(provider)
         if provider == "musicbrainz" and not headers.get("user-agent"):
             return Reply(403, {"error": "Your application has not identified itself"}, headers=[("x-ratelimit-who", "ua-missing")])

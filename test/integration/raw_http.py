@@ -15,7 +15,7 @@ class RawAnswer:
 class RawConnection:
     """One TCP connection (or Unix socket, when path is given): bytes out, answers in, one after the other."""
 
-    def __init__(self, daemon, path=None, timeout=30):
+    def __init__(self, daemon, path=None, timeout=120):
         if path:
             self.sock = socket.socket(socket.AF_UNIX)
             self.sock.settimeout(timeout)

@@ -14,8 +14,9 @@ MAY_USE = {
     "net": ["base"],
     "provider": ["base", "song"],
     "work": ["base", "song", "config", "store", "net", "provider"],
-    "api": ["base", "song", "config", "store", "net", "provider", "work"],
-    "ctl": ["base", "song", "config"],
+    "web": ["base"],
+    "api": ["base", "song", "config", "store", "net", "provider", "work", "web"],
+    "ctl": ["base", "song", "config", "store"],
     "daemon": ["base", "config"],
 }
 ONLY_IN = {
@@ -23,6 +24,9 @@ ONLY_IN = {
     "curl/curl.h": "net",
     "llhttp.h": "net",
     "ini.h": "config",
+    "qrencode.h": "api",
+    "openssl/sha.h": "api",
+    "openssl/evp.h": "api",
     "utf8proc.h": ("base", "song", "ctl"),   # ctl: how wide a text is on a terminal
 }
 
