@@ -21,6 +21,8 @@
 #include "daemon/service.h"
 #include "store/state.h"
 #include "work/event_log.h"
+#include "work/judge.h"
+#include "work/prune.h"
 
 #define EXIT_CONFIG 78
 #define EXIT_TEMPORARY 75
@@ -42,7 +44,10 @@ struct daemon {
     struct http_client *http;
     struct enrich *enrich;
     struct scan *scan;
+    struct judge *judge;
+    uint64_t scans_gone;   /* songs that went, moved or came back, as the judge was told last */
     struct loop_stats *stats;
+    struct prune *prune;
     struct pikaraoke *pikaraoke;
     struct manners *manners;
     char **pikaraoke_places;
@@ -378,6 +383,8 @@ static void shutdown_database(void *arg)
 {
     struct daemon *d = arg;
 
+    if (d->prune)
+        prune_close(d->prune);
     dbq_close(d->q, shutdown_last, d);
 }
 
@@ -405,11 +412,18 @@ static void shutdown_worker(void *arg)
     enrich_close(d->enrich, shutdown_client, d);
 }
 
+static void shutdown_judge(void *arg)
+{
+    struct daemon *d = arg;
+
+    judge_close(d->judge, shutdown_worker, d);
+}
+
 static void shutdown_scan(void *arg)
 {
     struct daemon *d = arg;
 
-    scan_close(d->scan, shutdown_worker, d);
+    scan_close(d->scan, shutdown_judge, d);
 }
 
 static void shutdown_pikaraoke(void *arg)
@@ -511,7 +525,7 @@ static void look_whether_done(struct daemon *d)
 {
     const struct counts *c = dbq_counts(d->q);
 
-    if (!d->args.once || d->closing || !d->scan_settled || !pikaraoke_is_settled(d->pikaraoke) ||
+    if (!d->args.once || d->closing || !d->scan_settled || !judge_is_idle(d->judge) || !pikaraoke_is_settled(d->pikaraoke) ||
         !enrich_is_idle(d->enrich) || c->queued)
         return;
     log_summary(d, "done");
@@ -542,12 +556,40 @@ static void on_worker_idle(void *arg)
     look_whether_done(arg);
 }
 
+/* Songs went, moved or came back since the judge was told: it looks at every row. */
+static bool scan_gone(struct daemon *d)
+{
+    struct scan_status s;
+    uint64_t gone;
+    bool more;
+
+    scan_status(d->scan, &s);
+    gone = s.missing + s.moved + s.returned;
+    more = gone && gone != d->scans_gone;
+    d->scans_gone = gone;
+    return more;
+}
+
 static void on_scan_changed(void *arg)
 {
     struct daemon *d = arg;
 
     d->last_activity = clock_mono(&clock_system);
+    judge_wake(d->judge, scan_gone(d));
     enrich_wake(d->enrich);
+}
+
+static void on_judge_changed(void *arg)
+{
+    struct daemon *d = arg;
+
+    d->last_activity = clock_mono(&clock_system);
+    enrich_wake(d->enrich);
+}
+
+static void on_judge_idle(void *arg)
+{
+    look_whether_done(arg);
 }
 
 static void on_pikaraoke_settled(void *arg)
@@ -559,8 +601,11 @@ static void on_scan_settled(void *arg)
 {
     struct daemon *d = arg;
     bool first = !d->scan_settled;
+    struct scan_status s;
 
     d->scan_settled = true;
+    scan_status(d->scan, &s);
+    judge_wake(d->judge, s.missing || s.moved || s.returned);
     if (first)
         log_summary(d, "library read");
     if (d->started && !d->closing)
@@ -658,6 +703,8 @@ static int start_work(struct daemon *d, struct err *e)
     rc = wait_for(d);
     if (rc == 0 && d->args.once)
         start_once(d);
+    d->prune = prune_new(&d->loop, &clock_system, d->q, d->config);
+    d->judge = judge_new(&clock_system, d->q, d->events, &(struct judge_hooks){on_judge_changed, on_judge_idle, d});
     d->scan = scan_new(&d->loop, &clock_system, d->q, d->events, &scan);
     if (rc == 0)
         rc = start_beside_pikaraoke(d);

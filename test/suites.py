@@ -140,6 +140,20 @@ def suite_integration():
     return pytest("test/integration")
 
 
+def suite_browser():
+    """the dashboard in Debian's Chromium, against the real daemon and fake providers"""
+    if not build("build-test", "gcc", "-Db_sanitize=address,undefined"):
+        return 0, 1
+    return pytest("test/browser")
+
+
+def suite_install():
+    """units, pages and completion; the package of this suite in a clean system (all suites: test/install/matrix)"""
+    if not build("build-test", "gcc", "-Db_sanitize=address,undefined"):
+        return 0, 1
+    return pytest("test/install")
+
+
 SUITES = {
     "unit-gcc": suite_unit_gcc,
     "unit-clang": suite_unit_clang,
@@ -147,6 +161,8 @@ SUITES = {
     "tsan": suite_tsan,
     "layout": suite_layout,
     "integration": suite_integration,
+    "browser": suite_browser,
+    "install": suite_install,
     "fuzz": suite_fuzz,
 }
 

@@ -80,13 +80,14 @@ static bool token_ok(struct request *r, const char *token)
     return equal_in_constant_time(given, token);
 }
 
-/* What tells nothing but that we are here. */
+/* What tells nothing but that we are here, and the dashboard's own files. */
 static bool is_open_to_all(struct request *r)
 {
     struct slice path = request_path(r);
 
     return slice_eq_str(path, "/healthz") || slice_eq_str(path, "/api/v1/health") || slice_eq_str(path, "/") ||
-           slice_eq_str(path, "/api/v1/session") || slice_eq_str(path, "/api/v1/pair");
+           (path.n > 5 && memcmp(path.p, "/web/", 5) == 0) || slice_eq_str(path, "/api/v1/session") ||
+           slice_eq_str(path, "/api/v1/pair");
 }
 
 /* The songbook page, where the owner lets guests read it. */

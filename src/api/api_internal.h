@@ -140,8 +140,10 @@ void api_tell_collected(struct api *a, const struct buf *told, size_t n);
 /* --- pieces of JSON ------------------------------------------------------------------------ */
 void api_scan_json(struct api *a, struct json_out *o, const char *key);
 int api_candidates_json(struct db *db, int64_t song_id, int limit, struct json_out *o, const char *key, struct err *e);
-int api_changes_json(struct db *db, int64_t song_id, int64_t before, int limit, struct json_out *o, int64_t *last, int *count,
-                     struct err *e);
+struct changes_filter;
+int api_changes_json(struct db *db, const struct changes_filter *f, struct json_out *o, int64_t *next, struct err *e);
+/* "person", "worker", "scan" as a text that lives for ever, or NULL. */
+const char *api_actor(const char *text);
 void api_put_time(struct json_out *o, const char *key, int64_t wall_ms); /* 0 gives null */
 void api_put_int(struct json_out *o, const char *key, int64_t v);        /* 0 gives null */
 
@@ -153,6 +155,8 @@ bool api_title_first(const struct api *a);
 
 /* --- handlers, by noun ------------------------------------------------------------------------ */
 void handle_index(struct request *r, void *app);
+void handle_web_file(struct request *r, void *app);
+void handle_web_text(struct request *r, void *app);
 void handle_healthz(struct request *r, void *app);
 void handle_health(struct request *r, void *app);
 void handle_progress(struct request *r, void *app);
@@ -177,6 +181,9 @@ void handle_parse(struct request *r, void *app);
 void handle_scan_start(struct request *r, void *app);
 void handle_scan(struct request *r, void *app);
 void handle_changes(struct request *r, void *app);
+void handle_songbook(struct request *r, void *app);
+void handle_songbook_page(struct request *r, void *app);
+void handle_bulk(struct request *r, void *app);
 void handle_undo(struct request *r, void *app);
 void handle_settings(struct request *r, void *app);
 void handle_settings_edit(struct request *r, void *app);

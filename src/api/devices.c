@@ -290,6 +290,9 @@ static struct code *place_for_code(struct devices *t, uint64_t now)
     return oldest;
 }
 
+static const char unreachable[] =
+    "other devices cannot reach this service; set server.listen=0.0.0.0:5560 and server.token_file";
+
 static void put_code(struct api *a, const struct code *c, struct json_out *o)
 {
     char base[320], *url;
@@ -305,8 +308,7 @@ static void put_code(struct api *a, const struct code *c, struct json_out *o)
     json_put_int(o, "expires_in", CODE_LIFE_MS / 1000);
     json_put_str(o, "url", base[0] ? url : NULL);
     json_put_bool(o, "reachable", reachable);
-    json_put_str(o, "hint", reachable ? NULL
-                                     : "other devices cannot reach this service; set server.listen=0.0.0.0:5560 and server.token_file");
+    json_put_str(o, "hint", reachable ? NULL : unreachable);
     buf_reset(&qr);
     json_put_str(o, "qr_svg", base[0] && qr_svg(url, &qr) ? buf_cstr(&qr) : NULL);
     buf_reset(&qr);

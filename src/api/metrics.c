@@ -15,14 +15,14 @@
 enum metric_type { COUNTER, GAUGE };
 
 struct metric_row {
-    const char *name;     /* rows of the same name follow each other */
+    const char *name; /* rows of the same name follow each other */
     enum metric_type type;
     const char *help;
-    const char *path;     /* into /progress; a number, true or false, or one of `words` */
-    const char *label;    /* of what '*' stands for; NULL without one */
-    const char *fixed;    /* a further label, "outcome=\"found\""; NULL */
-    double scale;         /* 0.001 makes seconds of milliseconds */
-    const char *words;    /* a text: one line for each of these, 1 for the present one; NULL for numbers */
+    const char *path;  /* into /progress; a number, true or false, or one of `words` */
+    const char *label; /* of what '*' stands for; NULL without one */
+    const char *fixed; /* a further label, "outcome=\"found\""; NULL */
+    double scale;      /* 0.001 makes seconds of milliseconds */
+    const char *words; /* a text: one line for each of these, 1 for the present one; NULL for numbers */
 };
 
 #define PROVIDER_STATES "ok pacing refused failing offline disabled needs_key key_refused"
@@ -33,8 +33,8 @@ static const struct metric_row rows[] = {
     {"songbookd_queue_songs", GAUGE, "Songs that wait in the queue.", "queue_remaining", NULL, NULL, 1, NULL},
     {"songbookd_worker_state", GAUGE, "1 for the present state of the worker.", "state", "state", NULL, 1,
      "running paused stopped"},
-    {"songbookd_worker_processed_total", COUNTER, "Songs that left the queue since the worker was started.", "total_processed", NULL,
-     NULL, 1, NULL},
+    {"songbookd_worker_processed_total", COUNTER, "Songs that left the queue since the worker was started.", "total_processed",
+     NULL, NULL, 1, NULL},
     {"songbookd_worker_enriched_total", COUNTER, "Of these, enriched.", "total_enriched", NULL, NULL, 1, NULL},
     {"songbookd_worker_failed_total", COUNTER, "Of these, not found or given up.", "total_failed", NULL, NULL, 1, NULL},
     {"songbookd_worker_eta_seconds", GAUGE, "Time until the queue is empty by the providers' budgets; none when unknown.",
@@ -46,14 +46,15 @@ static const struct metric_row rows[] = {
     {"songbookd_provider_answers_total", COUNTER, NULL, "providers.*.not_found", "provider", "outcome=\"not_found\"", 1, NULL},
     {"songbookd_provider_answers_total", COUNTER, NULL, "providers.*.refused", "provider", "outcome=\"refused\"", 1, NULL},
     {"songbookd_provider_answers_total", COUNTER, NULL, "providers.*.failed", "provider", "outcome=\"failed\"", 1, NULL},
-    {"songbookd_provider_cached_total", COUNTER, "Questions answered from what was asked before.", "providers.*.cached", "provider",
-     NULL, 1, NULL},
+    {"songbookd_provider_cached_total", COUNTER, "Questions answered from what was asked before.", "providers.*.cached",
+     "provider", NULL, 1, NULL},
     {"songbookd_provider_in_flight", GAUGE, "Requests on their way.", "providers.*.in_flight", "provider", NULL, 1, NULL},
     {"songbookd_provider_rate", GAUGE, "Requests a second that the provider gets at most, at present.",
      "providers.*.rate_per_second", "provider", NULL, 1, NULL},
     {"songbookd_provider_wait_seconds", GAUGE, "Rest that the provider's breaker still takes; 0 when it is closed.",
      "providers.*.retry_in_seconds", "provider", NULL, 1, NULL},
-    {"songbookd_provider_usable", GAUGE, "1 when it is switched on and has its key.", "providers.*.usable", "provider", NULL, 1, NULL},
+    {"songbookd_provider_usable", GAUGE, "1 when it is switched on and has its key.", "providers.*.usable", "provider", NULL, 1,
+     NULL},
     {"songbookd_provider_state", GAUGE, "1 for the present state of the provider.", "providers.*.state", "provider", NULL, 1,
      PROVIDER_STATES},
     {"songbookd_scan_running", GAUGE, "1 while the folders are read.", "scan.running", NULL, NULL, 1, NULL},
@@ -61,8 +62,8 @@ static const struct metric_row rows[] = {
     {"songbookd_scan_duration_seconds", GAUGE, "How long that scan took, or has been running.", "scan.duration_ms", NULL, NULL,
      0.001, NULL},
     {"songbookd_loop_turns_total", COUNTER, "Turns of the event loop.", "loop.turns", NULL, NULL, 1, NULL},
-    {"songbookd_loop_worst_turn_seconds", GAUGE, "Longest turn since the start, without waiting.", "loop.worst_turn_ms", NULL, NULL,
-     0.001, NULL},
+    {"songbookd_loop_worst_turn_seconds", GAUGE, "Longest turn since the start, without waiting.", "loop.worst_turn_ms", NULL,
+     NULL, 0.001, NULL},
     {"songbookd_loop_worst_turn_cpu_seconds", GAUGE, "CPU time of the costliest turn since the start.", "loop.worst_turn_cpu_ms",
      NULL, NULL, 0.001, NULL},
     {"songbookd_loop_recent_turn_cpu_seconds", GAUGE, "The same within the last minute.", "loop.recent_turn_cpu_ms", NULL, NULL,
@@ -70,7 +71,8 @@ static const struct metric_row rows[] = {
     {"songbookd_store_transactions_total", COUNTER, "Transactions that wrote.", "store.transactions", NULL, NULL, 1, NULL},
     {"songbookd_store_operations_total", COUNTER, "Operations of the store.", "store.writes", NULL, "kind=\"write\"", 1, NULL},
     {"songbookd_store_operations_total", COUNTER, NULL, "store.reads", NULL, "kind=\"read\"", 1, NULL},
-    {"songbookd_store_waiting", GAUGE, "Operations that wait for the store.", "store.waiting_writes", NULL, "kind=\"write\"", 1, NULL},
+    {"songbookd_store_waiting", GAUGE, "Operations that wait for the store.", "store.waiting_writes", NULL, "kind=\"write\"", 1,
+     NULL},
     {"songbookd_store_waiting", GAUGE, NULL, "store.waiting_reads", NULL, "kind=\"read\"", 1, NULL},
     {"songbookd_store_worst_transaction_seconds", GAUGE, "Longest transaction: so long another writer of the file waited.",
      "store.worst_transaction_ms", NULL, NULL, 0.001, NULL},
@@ -107,7 +109,8 @@ static void label_value(char out[40], const char *v)
     size_t n = 0;
 
     for (; *v && n < 39; v++)
-        out[n++] = (*v >= 'a' && *v <= 'z') || (*v >= 'A' && *v <= 'Z') || (*v >= '0' && *v <= '9') || strchr("_.-", *v) ? *v : '_';
+        out[n++] =
+            (*v >= 'a' && *v <= 'z') || (*v >= 'A' && *v <= 'Z') || (*v >= '0' && *v <= '9') || strchr("_.-", *v) ? *v : '_';
     out[n] = '\0';
 }
 
@@ -205,7 +208,8 @@ static void put_library(struct buf *b, const struct library_stats *s)
 {
     char labels[60];
 
-    put_help(b, "songbookd_confidence_songs", GAUGE, "Songs by the band of their confidence, also absent ones; the label is its lower end.");
+    put_help(b, "songbookd_confidence_songs", GAUGE,
+             "Songs by the band of their confidence, also absent ones; the label is its lower end.");
     for (int i = 0; i < CONFIDENCE_BANDS; i++) {
         snprintf(labels, sizeof labels, "band=\"%.2f\"", confidence_bands[i]);
         put_line(b, "songbookd_confidence_songs", labels, (double)s->in_band[i]);

@@ -33,7 +33,7 @@ static int64_t count_open_files(void)
     for (struct dirent *e; (e = readdir(d));)
         n += e->d_name[0] != '.';
     closedir(d);
-    return n - 1;   /* without the one that counts */
+    return n - 1; /* without the one that counts */
 }
 
 /* The kernel tells the start in clock ticks since the boot (field 22 of stat). The name before it may hold anything but a
@@ -50,7 +50,8 @@ static double start_seconds(void)
         fclose(f);
     text[n] = '\0';
     after = strrchr(text, ')');
-    if (!after || sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &ticks) != 1)
+    if (!after ||
+        sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &ticks) != 1)
         return -1;
     clock_gettime(CLOCK_BOOTTIME, &boot);
     clock_gettime(CLOCK_REALTIME, &now);

@@ -62,7 +62,7 @@ int config_take_file(struct config *c, struct config *fresh, void (*told)(void *
         if (!value_equal(value_with(c, now, i), value_with(c, old, i)))
             told(arg, options[i].name, live);
         if (!live)
-            value_swap(&now->values[i], &old->values[i]);   /* others hold its text */
+            value_swap(&now->values[i], &old->values[i]); /* others hold its text */
     }
     return 0;
 }

@@ -1,4 +1,5 @@
-/* Keys from systemd's credentials (LoadCredential=, see systemd.exec(5)); see config.h. Blocks: before the loop, or on the pool. */
+/* Keys from systemd's credentials (LoadCredential=, see systemd.exec(5)); see config.h. Blocks: before the loop, or on the pool.
+ */
 #include "config/config_internal.h"
 
 #include <errno.h>

@@ -30,6 +30,7 @@ struct ctl {
     const char *url;         /* --url; borrowed; NULL when not given */
     bool json;               /* --json: the daemon's JSON as it came */
     bool help;               /* --help stood behind the command */
+    bool quiet;              /* ask tells nothing on stderr: the command has words of its own */
     const struct command *command;
 };
 
@@ -135,8 +136,13 @@ int cmd_forget(struct ctl *ctl, int argc, char **argv);
 int cmd_check(struct ctl *ctl, int argc, char **argv);
 int cmd_backup(struct ctl *ctl, int argc, char **argv);
 int cmd_restore(struct ctl *ctl, int argc, char **argv);
+int cmd_export(struct ctl *ctl, int argc, char **argv);
 int cmd_pair(struct ctl *ctl, int argc, char **argv);
 
 int cmd_parse(struct ctl *ctl, int argc, char **argv);
+
+/* ctl_setup.c, ctl_doctor.c: the machine around the daemon */
+int cmd_setup(struct ctl *ctl, int argc, char **argv);
+int cmd_doctor(struct ctl *ctl, int argc, char **argv);
 
 #endif

@@ -57,7 +57,7 @@ static void on_read(uv_work_t *work, int status)
     struct taken t = {.count = 0};
     int rc;
 
-    (void)status;   /* nothing cancels */
+    (void)status; /* nothing cancels */
     buf_init(&t.text, 0);
     json_out_init(&t.out, &t.text);
     json_open(&t.out, "changed", '[');

@@ -9,8 +9,8 @@
 
 struct reload {
     uv_work_t work;
-    struct config *live;     /* borrowed */
-    const char *path;        /* borrowed; NULL: the default place, if there is a file */
+    struct config *live; /* borrowed */
+    const char *path;    /* borrowed; NULL: the default place, if there is a file */
     bool busy, again;
     /* On the loop, once for each reading: rc 0 when the configuration was taken; changed: NULL, or the members of a settings
      * event with the names of the options whose value in force is another now (borrowed). */

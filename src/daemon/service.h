@@ -10,10 +10,10 @@
 #include <sys/un.h>
 #include <uv.h>
 
-#define SERVICE_STATUS_MS 5000   /* time between two sentences */
+#define SERVICE_STATUS_MS 5000 /* time between two sentences */
 
 struct service {
-    int fd;                      /* -1: nobody listens */
+    int fd; /* -1: nobody listens */
     struct sockaddr_un to;
     socklen_t to_len;
     uv_timer_t watchdog, status;

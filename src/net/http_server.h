@@ -126,6 +126,8 @@ int stream_write(struct stream *s, struct slice data);
 size_t stream_queued(const struct stream *s);
 /* on_drain(arg) is called whenever the queue falls to empty. */
 void stream_on_drain(struct stream *s, void (*on_drain)(void *arg), void *arg);
+/* Cuts the connection without the end of the answer, so that the client sees that it is broken. */
+void stream_abort(struct stream *s);
 /* Sends what is queued (plus `last`, may be empty, beyond the bound) and closes. */
 void stream_end(struct stream *s, struct slice last);
 

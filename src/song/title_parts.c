@@ -78,6 +78,8 @@ static int noise_tail(const struct scan *s, int a, int b)
         return b;
     while (strong > from && (is_one_of(&s->tok[strong - 1], PHRASE_LEAD, PHRASE_VARIANT) || s->tok[strong - 1].skip))
         strong--;
+    if (strong > a && s->tok[strong].vendor && is_one_of(&s->tok[strong - 1], PHRASE_SOURCE, PHRASE_BY))
+        strong--;
     return strong;
 }
 
@@ -143,12 +145,28 @@ static struct slice part_bytes(const struct scan *s, const struct part *p)
     return scan_range(s, a, b);
 }
 
+/* One word that is noise only beside noise: "Carpenters - Sing (Karaoke Version)" keeps its title. */
+static bool is_lone_word(const struct scan *s, const struct part *p)
+{
+    const struct token *only = NULL;
+
+    for (int i = p->a; i < p->b; i++) {
+        const struct token *t = &s->tok[i];
+        if (!carries_text(t))
+            continue;
+        if (only)
+            return false;
+        only = t;
+    }
+    return only && only->phrase && !only->strong && !only->vendor && (s->tok[p->a].type != TOKEN_OPEN);
+}
+
 /* "Karaoke" alone may be the title: "Drake - Karaoke (Karaoke Version)". */
 static bool is_title_karaoke(const struct scan *s, const struct part *p, bool other_noise)
 {
     struct slice bytes = part_bytes(s, p);
 
-    return other_noise && slice_ieq_str(bytes, "karaoke");
+    return other_noise && (slice_ieq_str(bytes, "karaoke") || is_lone_word(s, p));
 }
 
 static bool other_strong(const struct scan *s, const struct part *p)
@@ -205,6 +223,15 @@ static void drop_noise_parts(struct scan *s, struct parts *ps)
     }
 }
 
+static int part_words(const struct scan *s, const struct part *p)
+{
+    int n = 0;
+
+    for (int i = p->a; i < p->b; i++)
+        n += carries_text(&s->tok[i]) && memchr(scan_token(s, i).p, ' ', scan_token(s, i).n) != NULL;
+    return n;
+}
+
 /* With two parts to stay, a third that is a vendor, a year, a variant, or noise with unknown words goes. */
 static void drop_extra_parts(struct scan *s, struct parts *ps)
 {
@@ -214,7 +241,8 @@ static void drop_extra_parts(struct scan *s, struct parts *ps)
         struct slice bytes = part_bytes(s, p);
         bool last = i == ps->n - 1, weak = all_noise(s, p->a, p->b) || slice_year(bytes);
         bool unknown = last && (p->noise_behind || p->noise_before || p->noise_part_before) && p->sep != SEP_NONE;
-        bool cut = last && i > 0 && p->noise_part_before && all_noise(s, p->a, p->b);   /* "Title - Karaoke - Duet" */
+        bool behind = p->noise_part_before || (p->sep == SEP_PIPE && s->has_noise && part_words(s, p) > 0);
+        bool cut = last && i > 0 && behind && all_noise(s, p->a, p->b);   /* "Title - Karaoke - Duet", "... | Tone Nam" */
         if (v && v->alone && (ps->n > 2 || bytes.n > 3))
             ps->part_vendor = v;
         else if (ps->n > 2 && unknown && i >= 2)
@@ -302,6 +330,8 @@ static void drop_inline_id(struct scan *s, struct parts *ps)
                                  : !(slice_is_disc(id, true) && memchr(id.p, '-', id.n)))
         return;
     note_disc(ps, id);
+    if (slice_is_digits(id))
+        ps->digits = id.n;
     drop(s, p->a, i + 1);
     p->a = i + 1;
 }

@@ -9,9 +9,9 @@
 extern const double confidence_bands[CONFIDENCE_BANDS];
 
 struct library_stats {
-    int64_t in_band[CONFIDENCE_BANDS];   /* songs, present and absent ones */
-    int64_t database_bytes;              /* pages of the database times their size */
-    int64_t wal_bytes;                   /* of the write-ahead log beside it; 0 without one */
+    int64_t in_band[CONFIDENCE_BANDS]; /* songs, present and absent ones */
+    int64_t database_bytes;            /* pages of the database times their size */
+    int64_t wal_bytes;                 /* of the write-ahead log beside it; 0 without one */
 };
 /* Walks the index of confidences: some milliseconds for 100,000 songs. */
 int library_stats_read(struct db *db, struct library_stats *out, struct err *e);

@@ -13,7 +13,11 @@ static const char columns[] =
     "ALTER TABLE songs ADD COLUMN wanted INTEGER NOT NULL DEFAULT 0;"       /* 1 new download, 2 asked for, 3 about to be sung */
     "ALTER TABLE songs ADD COLUMN sung INTEGER NOT NULL DEFAULT 0;"         /* how often, where PiKaraoke is followed */
     "ALTER TABLE changes ADD COLUMN undone_by INTEGER;"                     /* the batch that took this row back */
-    "CREATE INDEX changes_undone_by ON changes(undone_by) WHERE undone_by IS NOT NULL;"
+    "UPDATE changes SET undone_by = u.batch FROM (SELECT DISTINCT batch, undoes FROM changes WHERE undoes IS NOT NULL) u"
+    " WHERE changes.batch = u.undoes;"
+    "CREATE INDEX changes_undone_by ON changes(undone_by, song_id) WHERE undone_by IS NOT NULL;"
+    "DROP INDEX changes_batch;"
+    "CREATE INDEX changes_batch ON changes(batch, song_id);"
     "CREATE INDEX changes_when ON changes(at_ms);";
 
 static const char paired_devices[] =

@@ -223,36 +223,37 @@ static int load_answer(struct db *db, enum provider_id p, int64_t now_ms, struct
 }
 
 /* Providers whose stored artist and title are the present ones. */
-static unsigned agreeing(struct db *db, const struct song *song)
+static int agreeing(struct db *db, const struct song *song, unsigned *mask, struct err *e)
 {
-    unsigned mask = 0;
+    int rc = 0;
     char *present = fold_pair(song->artist ? song->artist : "", song->title ? song->title : "");
 
-    for (int p = 0; p < PROVIDER_COUNT; p++) {
+    *mask = 0;
+    for (int p = 0; rc == 0 && p < PROVIDER_COUNT; p++) {
         struct stmt s =
             stmt_of(db,
                     "SELECT a.value, t.value FROM evidence a JOIN evidence t ON t.song_id = a.song_id AND t.field = 'title'"
                     " AND t.source = a.source WHERE a.song_id = ? AND a.field = 'artist' AND a.source = ?"
                     " AND a.rule <> 'rejected'",
-                    NULL);
+                    e);
         char *said = NULL;
         stmt_int(&s, song->id);
         stmt_text(&s, provider_name((enum provider_id)p));
         if (stmt_row(&s))
             said = fold_pair(col_text(&s, 0) ? col_text(&s, 0) : "", col_text(&s, 1) ? col_text(&s, 1) : "");
-        stmt_end(&s);
-        if (said && strcmp(said, present) == 0)
-            mask |= 1u << p;
+        rc = stmt_end(&s);
+        if (rc == 0 && said && strcmp(said, present) == 0)
+            *mask |= 1u << p;
         free(said);
     }
     free(present);
-    return mask;
+    return rc;
 }
 
 static int load_item(struct db *db, enum provider_id p, int64_t now_ms, const struct place *place, struct queue_item *item,
                      struct err *e)
 {
-    char *parsed;
+    char *parsed = NULL;
     int rc;
 
     *item = (struct queue_item){.song_id = place->song_id, .priority = place->priority, .asked = place->asked};
@@ -260,10 +261,12 @@ static int load_item(struct db *db, enum provider_id p, int64_t now_ms, const st
     if (rc)
         return rc;
     item->attempts = item->song.attempts;
-    parsed = evidence_value(db, place->song_id, "title", "name", &item->parsed_confidence);
+    rc = evidence_value(db, place->song_id, "title", "name", &parsed, &item->parsed_confidence, e);
     free(parsed);
-    item->agreed = agreeing(db, &item->song);
-    rc = load_answer(db, p, now_ms, item, e);
+    if (rc == 0)
+        rc = agreeing(db, &item->song, &item->agreed, e);
+    if (rc == 0)
+        rc = load_answer(db, p, now_ms, item, e);
     if (rc)
         queue_item_deinit(item);
     return rc;

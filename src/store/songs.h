@@ -82,6 +82,19 @@ int songs_set_present(struct db *db, const int64_t *ids, size_t n, bool present,
 /* Deletes absent songs of the list (all absent ones when ids is NULL): the owner's "forget". */
 int songs_forget(struct db *db, const int64_t *ids, size_t n, int64_t *forgotten, struct err *e);
 
+/* --- what the library decides --------------------------------------------------------- */
+/* Paths of present songs with id > after, in the order of ids, at most limit; *last gets the last id (or after). */
+int songs_names(struct db *db, int64_t after, int limit, void (*row)(int64_t id, struct slice path, void *arg), void *arg,
+                int64_t *last, struct err *e);
+/* True while artist and title come from the name alone: nobody edited, locked or confirmed them. */
+bool song_may_be_judged(const struct song *s);
+/* True when the song stands as the guess says. */
+bool song_says(const struct song *s, const struct guess *g);
+/* Stores artist, title, confidence, rule and reason of the guess with their evidence, when the song is still of that version and
+ * may be judged. Returns 1 when it changed (*out is filled, song_deinit), 0 when it stays, or ERR_. A queued song whose names
+ * changed is asked for anew. */
+int songs_judged(struct db *db, int64_t id, int64_t version, const struct guess *g, int64_t now_ms, struct song *out, struct err *e);
+
 /* The scan's view of the table, paged by id: calls row for rows with id > after, at most limit; *last gets the last id (or
  * after). */
 struct song_stamp {

@@ -175,10 +175,22 @@ def test_settings_are_typed_and_a_key_comes_from_stdin(daemon):
 
 
 def test_undo_without_a_batch_takes_the_latest(daemon):
-    daemon.json("GET", "/api/v1/changes?limit=1", {"changes": [{"batch": 41, "song_id": 7, "field": "artist"}]})
+    rows = [(44, "undo", False), (43, None, True), (41, None, False), (40, None, False)]
+    daemon.json("GET", "/api/v1/changes?actor=person&limit=500",
+                {"changes": [{"batch": b, "song_id": 7, "field": "artist", "source": s, "undone": u} for b, s, u in rows]})
     daemon.json("POST", "/api/v1/undo", {"batch": 42})
     assert ctl(daemon, "undo").returncode == 0
     assert json.loads(daemon.asked[-1][3]) == {"batch": 41}
+
+
+def test_undo_says_what_is_taken_back(daemon):
+    daemon.json("POST", "/api/v1/undo", {"batch": 42})
+    for args, body in ((["7", "--song", "3"], {"batch": 7, "song_id": 3}), (["--change", "9"], {"change": 9}),
+                       (["--since", "2026-01-31", "--by", "worker"], {"since": "2026-01-31", "actor": "worker", "source": None})):
+        assert ctl(daemon, "undo", *args).returncode == 0
+        assert json.loads(daemon.asked[-1][3]) == body
+    for args in (["7", "--change", "9"], ["--song", "3"], ["--by", "worker"], ["--change", "9", "--since", "2026-01-31"], ["--change", "x"]):
+        assert ctl(daemon, "undo", *args).returncode == 2
 
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"

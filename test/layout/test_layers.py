@@ -14,7 +14,8 @@ MAY_USE = {
     "net": ["base"],
     "provider": ["base", "song"],
     "work": ["base", "song", "config", "store", "net", "provider"],
-    "api": ["base", "song", "config", "store", "net", "provider", "work"],
+    "web": ["base"],
+    "api": ["base", "song", "config", "store", "net", "provider", "work", "web"],
     "ctl": ["base", "song", "config", "store"],
     "daemon": ["base", "config"],
 }
@@ -25,6 +26,7 @@ ONLY_IN = {
     "ini.h": "config",
     "qrencode.h": "api",
     "openssl/sha.h": "api",
+    "openssl/evp.h": "api",
     "utf8proc.h": ("base", "song", "ctl"),   # ctl: how wide a text is on a terminal
 }
 
