@@ -1,8 +1,11 @@
 /* Reading the counted numbers, and counting them again the slow way; see counts.h. Pool threads only. */
 #include "store/counts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
+#include "store/queue.h"
 #include "store/stmt.h"
 
 static void take(struct counts *c, const char *key, int64_t n)
@@ -14,9 +17,13 @@ static void take(struct counts *c, const char *key, int64_t n)
         c->total += n;
     } else if (strcmp(key, "absent") == 0) {
         c->absent = n;
-    } else if (strncmp(key, "asked ", 6) == 0 && key[6] >= '0' && key[6] < '0' + (1 << PROVIDER_COUNT) && !key[7]) {
-        c->queued_asked[key[6] - '0'] = n;
+    } else if (strncmp(key, "asked ", 6) == 0) {
+        unsigned mask = (unsigned)atoi(key + 6);
+        if (mask >= ARRAY_LEN(c->queued_asked))
+            return;
+        c->queued_asked[mask] = n;
         c->queued += n;
+        c->dating += mask & QUEUE_SETTLED ? n : 0;
     } else if (strcmp(key, "total_processed") == 0) {
         c->total_processed = n;
     } else if (strcmp(key, "total_enriched") == 0) {

@@ -11,7 +11,8 @@ struct counts {
     int64_t total;                          /* present songs */
     int64_t absent;
     int64_t queued;                         /* rows of enrichment_queue */
-    int64_t queued_asked[1 << PROVIDER_COUNT]; /* queue rows by the mask of providers that already answered */
+    int64_t queued_asked[2 << PROVIDER_COUNT]; /* queue rows by their asked mask (store/queue.h) */
+    int64_t dating;                         /* of them those whose names are settled: they only wait for their date */
     /* from enrichment_state */
     int64_t total_processed, total_enriched, total_failed;
 };

@@ -128,8 +128,14 @@ static int create_all(struct db *db, struct err *e)
     return rc;
 }
 
+/* Rows whose names are settled and that wait only to be dated carry one bit more in their mask (QUEUE_SETTLED). */
+static const char count_settled[] =
+    "INSERT INTO counts(key) VALUES ('asked 8'), ('asked 9'), ('asked 10'), ('asked 11'), ('asked 12'), ('asked 13'),"
+    " ('asked 14'), ('asked 15');";
+
 const struct migration migrations[] = {
     {1, NULL, create_all},
+    {3, count_settled, NULL},
 };
 const size_t migrations_count = ARRAY_LEN(migrations);
 

@@ -21,6 +21,12 @@ static double rate_per_second(const struct enrich *w)
     return (double)sum / RATE_SECONDS;
 }
 
+/* In bulk: four requests for the names of a hundred songs in both orders, one for their genres. */
+static double requests_per_song(const struct lane *l)
+{
+    return l->p->in_bulk ? 0.05 : 1;
+}
+
 /* Songs a lane has yet to ask for, by the budget it has; the slowest lane decides. -1 when it cannot be said. */
 static double eta_seconds(const struct enrich *w)
 {
@@ -36,10 +42,10 @@ static double eta_seconds(const struct enrich *w)
         double s;
         if (!lane_is_usable(&w->lanes[i]))
             continue;
-        for (unsigned mask = 0; mask < 1u << PROVIDER_COUNT; mask++)
+        for (unsigned mask = 0; mask < QUEUE_MASKS; mask++)
             if (!(mask & 1u << i))
                 songs += c->queued_asked[mask];
-        s = ((double)songs * lane_interval(&w->lanes[i]) + (double)lane_rest_ms(&w->lanes[i])) / 1000;
+        s = ((double)songs * requests_per_song(&w->lanes[i]) * lane_interval(&w->lanes[i]) + (double)lane_rest_ms(&w->lanes[i])) / 1000;
         if (s > longest)
             longest = s;
     }
@@ -51,7 +57,7 @@ static bool all_offline(const struct enrich *w)
     unsigned usable = enrich_usable(w);
 
     for (int i = 0; i < PROVIDER_COUNT; i++)
-        if (usable & 1u << i && !w->lanes[i].offline)
+        if (usable & 1u << i && !lane_is_offline(&w->lanes[i]))
             return false;
     return usable != 0;
 }

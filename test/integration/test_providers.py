@@ -9,8 +9,9 @@ FAILURES = ["500", "html", "truncated", "deep", "types", "huge", "reset", "redir
 
 def lonely(make_daemon, fake, provider, **more):
     """A daemon that asks only this provider, with one song it knows."""
-    other = "musicbrainz" if provider == "lastfm" else "lastfm"
-    d = make_daemon(fake=fake, args=["--set", other + ".enabled=no", "--set", provider + ".rate=50"], **more)
+    others = [o for o in ("lastfm", "musicbrainz", "listenbrainz") if o != provider]
+    off = [part for o in others for part in ("--set", o + ".enabled=no")]
+    d = make_daemon(fake=fake, args=[*off, "--set", provider + ".rate=50"], **more)
     d.add_song("ABBA - Dancing Queen (Karaoke).mp4")
     return d
 
