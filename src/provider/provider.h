@@ -22,8 +22,8 @@ const char *answer_class_name(enum answer_class c);   /* "found", "not_found", "
 
 struct provider_settings {       /* borrowed strings */
     const char *url;             /* root, e.g. "https://ws.audioscrobbler.com/2.0/" or "https://musicbrainz.org/ws/2" */
-    const char *labs_url;        /* ListenBrainz' labs; NULL for the others */
     const char *key;             /* API key or token; NULL or "" when there is none */
+    const char *labs_url;        /* ListenBrainz' labs; NULL for the others */
 };
 
 struct provider_request {
@@ -40,9 +40,9 @@ struct provider_reply {
     const char *content_type;    /* or NULL */
     const char *retry_after;     /* header text or NULL */
     const char *rate_zone;       /* x-ratelimit-zone or NULL */
+    struct slice body;
     const char *rate_remaining;  /* x-ratelimit-remaining or NULL */
     const char *rate_reset_in;   /* x-ratelimit-reset-in or NULL */
-    struct slice body;
 };
 
 struct provider_answer {

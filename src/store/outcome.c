@@ -26,7 +26,7 @@ struct effect {
     struct seat seat;
     const struct candidate *taken;   /* accepted and not refused by a person; or NULL */
     bool keeps_names;                /* manual song or contradicting answer: its names are only evidence */
-    bool leaves;
+    bool leaves, named;
 };
 
 static int load_seat(struct effect *f)
@@ -202,6 +202,7 @@ static void advance_seat(struct effect *f)
     const struct outcome *o = f->o;
     unsigned bit = 1u << o->provider;
     struct seat *s = &f->seat;
+    bool settled = s->asked & QUEUE_SETTLED;
 
     if (o->kind != OUTCOME_FAILED) {
         s->asked |= bit | spared(f);
@@ -218,6 +219,7 @@ static void advance_seat(struct effect *f)
     }
     /* by the row, not by what the worker read before the request: a person may have had it asked anew meanwhile */
     f->leaves = s->exists && (o->remaining & ~s->asked) == 0;
+    f->named = s->exists && !settled && (f->leaves || s->asked & QUEUE_SETTLED);
 }
 
 static int store_seat(struct effect *f)
@@ -316,6 +318,7 @@ int queue_outcome(struct db *db, const struct outcome *o, struct outcome_result 
         return rc;
     }
     out->left_queue = f.leaves;
+    out->named = f.named;
     out->song = f.after;
     return 0;
 }

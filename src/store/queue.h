@@ -83,6 +83,7 @@ struct outcome {
 struct outcome_result {
     bool changed;            /* visible fields or status changed: tell */
     bool left_queue;
+    bool named;              /* its names are done with: just settled, or it left the queue without having been */
     struct song song;        /* the row as stored; song_deinit */
 };
 /* Values of locked fields and of manual songs are kept; their candidates and evidence are stored all the same. An empty answer

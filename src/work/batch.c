@@ -568,7 +568,7 @@ static void tell_results(struct batch *b, const char *source)
     for (int i = 0; i < b->n_entries; i++) {
         struct outcome_result *r = &b->entries[i].result;
         if (r->song.id) {
-            enrich_advanced(w, r->left_queue);
+            enrich_advanced(w, r);
             enrich_song_stored(w, r, source);
         }
         song_deinit(&r->song);

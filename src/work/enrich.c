@@ -327,10 +327,11 @@ uint64_t enrich_last_advance(const struct enrich *w)
     return w->last_advance;
 }
 
-void enrich_advanced(struct enrich *w, bool left_queue)
+void enrich_advanced(struct enrich *w, const struct outcome_result *r)
 {
     w->last_advance = clock_mono(w->d.clock);
-    if (left_queue)
+    w->named += r->named;
+    if (r->left_queue)
         enrich_count_done(w);
     events_progress_changed(w->d.events);
 }

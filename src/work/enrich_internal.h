@@ -154,6 +154,7 @@ struct enrich {
     struct list asks;
     bool ready, closing;
     uint64_t last_advance;
+    uint64_t named;                      /* songs whose names were done with in this run */
     uint32_t done_in[RATE_SECONDS];      /* songs that left the queue, per second of monotonic time */
     uint64_t done_second;
     int open;                            /* things that must end before the memory goes */
@@ -166,7 +167,7 @@ struct enrich {
 };
 
 /* enrich.c */
-void enrich_advanced(struct enrich *w, bool left_queue);
+void enrich_advanced(struct enrich *w, const struct outcome_result *r);
 void enrich_job_ended(struct enrich *w);
 void enrich_song_stored(struct enrich *w, const struct outcome_result *r, const char *source);
 void enrich_release(struct enrich *w);
@@ -224,6 +225,7 @@ bool endpoint_is_failing(const struct lane *l, int end);   /* so often in a row 
 void lane_publish(struct lane *l);
 void lane_tell_change(struct lane *l);                /* publishes when the state is another than was told */
 void lane_json(const struct lane *l, struct json_out *o, const char *key);
+double lane_budget_used(const struct lane *l);        /* 0..1 of what its pace allowed since its first request */
 const char *lane_word(const struct lane *l);          /* "ok", "pacing", "refused", ... */
 
 /* batch.c */

@@ -62,10 +62,42 @@ static bool all_offline(const struct enrich *w)
     return usable != 0;
 }
 
+struct sums { uint64_t requests, dating; };
+
+static struct sums sum_requests(const struct enrich *w)
+{
+    struct sums s = {0};
+
+    for (int i = 0; i < PROVIDER_COUNT; i++) {
+        s.requests += w->lanes[i].requests;
+        s.dating += w->lanes[i].dating;
+    }
+    return s;
+}
+
+/* Dating searches come later and one by one: they would hide what naming costs. */
+static double requests_for_a_song(const struct enrich *w, struct sums s)
+{
+    return w->named ? (double)(s.requests - s.dating) / (double)w->named : 0;
+}
+
+void enrich_summary(const struct enrich *w, char *out, size_t size)
+{
+    struct sums s = sum_requests(w);
+    size_t at = (size_t)snprintf(out, size, "%llu requests, %.3f a song named, and %llu dating searches",
+                                 (unsigned long long)(s.requests - s.dating), requests_for_a_song(w, s), (unsigned long long)s.dating);
+
+    for (int i = 0; i < PROVIDER_COUNT && at < size; i++)
+        if (w->lanes[i].p && w->lanes[i].requests)
+            at += (size_t)snprintf(out + at, size - at, "; %s %llu (%.0f %% of its budget)", provider_name((enum provider_id)i),
+                                   (unsigned long long)w->lanes[i].requests, 100 * lane_budget_used(&w->lanes[i]));
+}
+
 void enrich_progress_json(const struct enrich *w, struct json_out *o)
 {
     const struct counts *c = dbq_counts(w->d.q);
     double eta = eta_seconds(w);
+    struct sums sums = sum_requests(w);
     char stamp[32];
 
     json_put_bool(o, "running", w->wish.running);
@@ -82,6 +114,10 @@ void enrich_progress_json(const struct enrich *w, struct json_out *o)
         json_put_null(o, "eta_seconds");
     else
         json_put_int(o, "eta_seconds", (int64_t)(eta + 0.999));
+    json_put_int(o, "dating_remaining", c->dating);
+    json_put_int(o, "requests", (int64_t)sums.requests);
+    json_put_int(o, "dating_requests", (int64_t)sums.dating);
+    json_put_num(o, "requests_per_song", requests_for_a_song(w, sums), 3);
     json_put_bool(o, "offline", all_offline(w));
     json_open(o, "providers", '{');
     for (int i = 0; i < PROVIDER_COUNT; i++)

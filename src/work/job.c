@@ -232,7 +232,7 @@ static void store_done(struct dbq_op *op, int rc)
         log_error("enrich", "cannot store an answer: %s song=%lld provider=%s", err_text(&op->err), (long long)j->item.song_id,
                   provider_name(j->lane->p->id));
     if (rc == 0) {
-        enrich_advanced(w, j->result.left_queue);
+        enrich_advanced(w, &j->result);
         enrich_song_stored(w, &j->result, provider_name(j->lane->p->id));
     }
     job_end_and_wake(j, rc && rc != ERR_NOT_FOUND);
@@ -335,6 +335,8 @@ static void job_slot(struct job *j)
     int rank = j->item.priority > 0 ? RANK_WANTED : j->item.asked & QUEUE_SETTLED ? RANK_DATE : RANK_SONG;
     int end = lane_front(j->lane);
 
+    if (j->item.song_id == 0 && j->lane->p->in_bulk)   /* a test is about the token, when there is one */
+        end = j->lane->key[0] ? LISTENBRAINZ_LOOKUP : LISTENBRAINZ_LABS;
     job_move(j, JOB_SLOT);
     turn_init(&j->turn, j->lane, end < 0 ? ENDPOINT_MAIN : end, rank, job_go, job_drop_turn);
     turn_wait(&j->turn);

@@ -119,7 +119,7 @@ static void lane_sentence(const struct lane *l, char out[240])
 }
 
 /* Requests as a share of those that its pace would have allowed since the first one. */
-static double budget_used(const struct lane *l)
+double lane_budget_used(const struct lane *l)
 {
     double allowed;
 
@@ -163,7 +163,7 @@ void lane_json(const struct lane *l, struct json_out *o, const char *key)
     json_put_int(o, "failed", (int64_t)l->failed);
     json_put_int(o, "cached", (int64_t)l->cached);
     json_put_int(o, "dating", (int64_t)l->dating);
-    json_put_num(o, "budget_used", budget_used(l), 2);
+    json_put_num(o, "budget_used", lane_budget_used(l), 2);
     put_endpoints(l, o);
     json_close(o, '}');
 }

@@ -105,13 +105,14 @@ def test_a_karaoke_brand_is_refused(make_daemon, fake):
 
 
 def test_songs_with_the_same_names_are_asked_once(make_daemon, fake):
-    d = make_daemon(fake=fake, args=["--set", "lastfm.rate=50", "--set", "musicbrainz.rate=50"])
+    d = make_daemon(fake=fake, args=["--set", "lastfm.rate=50", "--set", "musicbrainz.rate=50", "--set", "listenbrainz.rate=50"])
     for i in range(6):
         d.add_song("ABBA - Dancing Queen (Karaoke)---aBcDeFgHi%02d.mp4" % i)
     d.start()
     d.wait_done()
     assert all(s["metadata_status"] == "enriched" for s in d.songs_list())
-    assert fake.requests("lastfm") == 1
+    assert [fake.requests(e) for e in ("lookup", "metadata", "dates", "search")] == [1, 1, 1, 1]
+    assert fake.requests("lastfm") == 0          # nothing is left for it
 
 
 def test_a_year_of_lastfm_is_never_invented(make_daemon, fake):
