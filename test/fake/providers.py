@@ -89,6 +89,7 @@ class FakeProviders:
         self.faults = {name: [] for name in PROVIDERS + ENDPOINTS}
         self.arrivals = {name: [] for name in PROVIDERS + ENDPOINTS}
         self.asked = {name: [] for name in PROVIDERS + ENDPOINTS}   # what each request asked for
+        self.poison = None                    # a pair with this text breaks ListenBrainz' matcher
         self.broken = []                      # limits that a client did not keep
         self.user_agents = set()
         self.in_flight = {name: 0 for name in PROVIDERS}
@@ -360,6 +361,8 @@ class FakeProviders:
         if headers.get("authorization") != "Token " + self.token:
             return Reply(401, {"code": 401, "error": "Invalid authorization token." if "authorization" in headers else
                                "You need to provide an Authorization header."})
+        if self.poison and any(self.poison in p["artist_name"] + p["recording_name"] for p in pairs):
+            return Reply(500, {"code": 500, "error": "Server failed to lookup recording"})
         if len(pairs) > 50:
             return Reply(400, {"code": 400, "error": "Number of recordings in request body exceeds maximum permitted. (50)"})
         for i, pair in enumerate(pairs):     # one bad item fails the whole batch
@@ -377,6 +380,8 @@ class FakeProviders:
         return Reply(200, rows)
 
     def _labs(self, pairs):
+        if self.poison and any(self.poison in p["artist_credit_name"] + p["recording_name"] for p in pairs):
+            return Reply(500, {})
         if not isinstance(pairs, list) or any(not p["artist_credit_name"] or not p["recording_name"] for p in pairs):
             return Reply(400, b"<!doctype html><title>400 Bad Request</title>", "text/html")
         last = {lookup_key(p["artist_credit_name"], p["recording_name"]): i for i, p in enumerate(pairs)}

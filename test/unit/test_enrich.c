@@ -977,6 +977,8 @@ static void provider_is_tested_while_the_worker_rests(void **state)
     try_provider(r, PROVIDER_LASTFM);
     assert_string_equal(r->kind, "needs_key");
     try_provider(r, PROVIDER_LISTENBRAINZ);
+    assert_string_equal(r->kind, "disabled");
+    try_provider(r, PROVIDER_COUNT);
     assert_int_equal(r->rc, ERR_NOT_FOUND);
 }
 
