@@ -62,10 +62,11 @@ static struct job *job_alloc(struct lane *l)
     return j;
 }
 
-/* A provider that agreed has settled the order; below the band of vendor habits it is open. */
+/* MusicBrainz' data settles the order; Last.fm has entries for many a pair that its listeners exchanged, and is to be confirmed.
+ * Below the band of vendor habits the name's own order is open. */
 bool job_order_is_open(const struct queue_item *i)
 {
-    return i->agreed == 0 && i->parsed_confidence < 0.70 && i->song.artist && i->song.artist[0];
+    return (i->agreed & ~(1u << PROVIDER_LASTFM)) == 0 && i->parsed_confidence < 0.70 && i->song.artist && i->song.artist[0];
 }
 
 struct job *job_new(struct lane *l, struct queue_item *item)

@@ -29,7 +29,8 @@ class Release:
 
 class Song:
     def __init__(self, artist, title, year=None, genres=("rock",), listeners=100000, reissue=None, guests="", releases=None,
-                 album=None, aliases=(), disambiguation="", first=False, canonical=True):
+                 album=None, aliases=(), disambiguation="", first=False, canonical=True,
+                 tags=(), known_to=("lastfm", "musicbrainz", "listenbrainz")):
         self.artist = artist
         self.title = title
         self.year = year
@@ -38,9 +39,11 @@ class Song:
         self.reissue = reissue          # a later compilation that carries the same recording
         self.guests = guests            # joined behind the artist in the credit: " feat. X"
         self.album = album
+        self.tags = list(tags)          # what people put there that is no genre
         self.aliases = list(aliases)    # of the artist
         self.disambiguation = disambiguation
         self.first = first              # a search shows it before what fits better
+        self.known_to = known_to
         self.canonical = canonical      # ListenBrainz' exact matcher leads to it
         self.releases = releases if releases is not None else self._usual_releases()
         self.mbid = str(uuid.uuid5(uuid.NAMESPACE_URL, "song:%s/%s/%s" % (fold(artist), fold(title), disambiguation)))
@@ -73,16 +76,20 @@ class Catalogue:
         self.by_pair.setdefault((fold(song.artist), fold(song.title)), song)
         self.by_title.setdefault(fold(song.title), []).append(song)
         self.by_mbid[song.mbid] = song
-        if song.canonical:
+        if song.canonical and "listenbrainz" in song.known_to:
             self.by_lookup.setdefault(lookup_key(song.credit, song.title), song)
+        if "musicbrainz" not in song.known_to:
+            return
         for field, text in (("title", song.title), ("artist", " ".join([song.credit, *song.aliases]))):
             for word in set(fold(text).split()):
                 self.words.setdefault((field, word), []).append(song)
 
-    def find(self, artist, title):
+    def find(self, artist, title, provider="musicbrainz"):
         """Exact but for case, accents and signs."""
         pair = (fold(artist), fold(title))
         song = self.by_pair.get(pair)
+        if song and provider not in song.known_to:
+            return None
         if song or not all(pair) or not self._is_known(pair):
             return song
         song = Song(artist, title, 1960 + self._number(pair) % 60, ["pop"])
@@ -98,7 +105,7 @@ class Catalogue:
 
     def search(self, pairs):
         """As a search finds: at least one word of each field; the best first, behind what is marked so."""
-        found = {}
+        found, whole = {}, set()
         for artist, title in pairs:
             exact = self.find(artist, title) if artist else None
             hits = {exact: 2.0} if exact else {}
@@ -114,9 +121,11 @@ class Catalogue:
                     # longer texts weigh less, as in a search engine
                     score -= 0.01 * (len(fold(song.title).split()) + len(fold(song.artist).split()))
                     hits.setdefault(song, score)
+                    if n["title"] == len(wanted["title"]):
+                        whole.add(song)
             for song, score in hits.items():
                 found[song] = max(score, found.get(song, 0))
-        return sorted(found, key=lambda s: (not s.first, -found[s], s.mbid))
+        return sorted(found, key=lambda s: (not (s.first and s in whole), -found[s], s.mbid))
 
     @staticmethod
     def _number(pair):

@@ -7,6 +7,7 @@ import sqlite3
 import time
 
 from conftest import Daemon
+from fake import hostile, judge
 from fake.catalogue import Catalogue, Song
 from fake.providers import FakeProviders, Limit, Windows
 
@@ -124,3 +125,24 @@ class Measured:
         yield "  most arrivals in 1, 5, 10 s: %s; limits broken: %d" % (self.windows(), len(self.fake.broken))
         if self.asked_again is not None:
             yield "  asked again by a second run: %d" % self.asked_again
+
+
+def run_hostile(home, lastfm, listenbrainz=True, seed=11):
+    """The verdict on the hostile catalogue, with or without a Last.fm key."""
+    cases, catalogue = hostile.make(seed)
+    fake = FakeProviders(catalogue, limits=False).start()
+    rates = [part for p in ("lastfm", "musicbrainz", "listenbrainz") for part in ("--set", p + ".rate=300")]
+    d = Daemon(home, fake, key=lastfm, args=rates + ([] if listenbrainz else ["--set", "listenbrainz.enabled=no"]))
+    try:
+        for case in cases:
+            d.add_song(case.name + ".mp4")
+        d.start()
+        d.wait_listed(len(cases))
+        d.wait_done(600)
+        songs = {s["file_path"].rsplit("/", 1)[1][:-4]: s for s in d.songs_list()}
+        suggestions = {name: [(x["artist"], x["title"]) for x in d.get("songs/%d/suggestions?limit=5" % s["id"])["suggestions"]]
+                       for name, s in songs.items()}
+    finally:
+        d.stop()
+        fake.stop()
+    return judge.Verdict(cases, songs, suggestions)

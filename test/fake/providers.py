@@ -328,16 +328,16 @@ class FakeProviders:
             return lastfm_error(10, "Invalid API key - You must be granted a valid key by last.fm", 403)
         method = query.get("method", "").lower()
         if method == "track.getinfo":
-            song = self.catalogue.find(query.get("artist", ""), query.get("track", ""))
+            song = self.catalogue.find(query.get("artist", ""), query.get("track", ""), "lastfm")
             if not song:
                 return lastfm_error(6, "Track not found", 200)
             return Reply(200, {"track": {
                 "name": song.title, "url": "https://www.last.fm/music/x", "duration": "0",
                 "listeners": str(song.listeners), "playcount": str(song.listeners * 7),
                 "artist": {"name": song.artist, "url": "https://www.last.fm/music/x"},
-                "toptags": {"tag": [{"name": g, "url": "https://www.last.fm/tag/x"} for g in song.genres + ["seen live"]]}}})
+                "toptags": {"tag": [{"name": g, "url": "https://www.last.fm/tag/x"} for g in [*song.tags, *song.genres, "seen live"]]}}})
         if method == "track.search":
-            found = self.catalogue.find_title(query.get("track", ""))
+            found = [s for s in self.catalogue.find_title(query.get("track", "")) if "lastfm" in s.known_to]
             if query.get("artist"):
                 found = [s for s in found if fold(s.artist) == fold(query["artist"])]
             rows = [{"name": s.title, "artist": s.artist, "url": "x", "streamable": "FIXME", "listeners": str(s.listeners), "mbid": ""}
@@ -441,7 +441,7 @@ class FakeProviders:
             credit[0]["joinphrase"] = " %s " % joint
             credit.append({"name": guest, "artist": {"id": song.mbid, "name": guest, "sort-name": guest}})
         row = {"id": song.mbid, "score": 100, "title": song.title, "length": None, "video": None, "artist-credit": credit,
-               "tags": [{"count": 3, "name": g} for g in song.genres],
+               "tags": [{"count": 3, "name": g} for g in [*song.genres, *song.tags]],
                "releases": [{"id": song.mbid, "title": r.title, "status": r.status, "count": 1, "date": r.date,
                              "release-group": {"id": song.mbid, "title": r.title, "primary-type": r.primary,
                                                **({"secondary-types": [r.secondary]} if r.secondary else {})}}
