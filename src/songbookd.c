@@ -17,8 +17,12 @@
 #include "base/mem.h"
 #include "build_config.h"
 #include "daemon/args.h"
+#include "daemon/reload.h"
+#include "daemon/service.h"
 #include "store/state.h"
 #include "work/event_log.h"
+#include "work/judge.h"
+#include "work/prune.h"
 
 #define EXIT_CONFIG 78
 #define EXIT_TEMPORARY 75
@@ -40,12 +44,21 @@ struct daemon {
     struct http_client *http;
     struct enrich *enrich;
     struct scan *scan;
+    struct judge *judge;
+    uint64_t scans_gone;   /* songs that went, moved or came back, as the judge was told last */
     struct loop_stats *stats;
+    struct prune *prune;
+    struct pikaraoke *pikaraoke;
+    struct manners *manners;
+    char **pikaraoke_places;
+    char *usual_folder;            /* of songs, where the owner named none */
     struct api *api;
     struct http_server_options server_options;   /* borrowed by the server */
     struct http_server *server;
     uv_signal_t on_term, on_int, on_hup;
     uv_timer_t once_timer, summary_timer, limit_timer;
+    struct service service;
+    struct reload reload;
     int64_t start_count;
     int64_t failed_before;         /* total_failed at start, for the exit code of --once */
     bool scan_settled, closing, db_closed;
@@ -106,14 +119,8 @@ static void wait_over(struct daemon *d, int rc, const struct err *e)
 
 static int read_configuration(struct daemon *d, struct err *e)
 {
-    char *place = d->args.config_path ? mem_strdup(d->args.config_path) : default_config_path();
-    int rc = place ? config_read_file(d->config, place, complain, NULL) : 0;
+    int rc = reload_read(d->config, d->args.config_path, complain, NULL, e);
 
-    if (rc == ERR_NOT_FOUND)
-        rc = err_set(e, ERR_CONFIG, "cannot read the configuration '%s'; check the path and its permissions", place);
-    else if (rc)
-        rc = err_set(e, ERR_CONFIG, "the configuration '%s' has errors; nothing was started", place);
-    free(place);
     if (rc)
         return rc;
     if (config_read_environment(d->config, environ, complain, NULL))
@@ -167,7 +174,7 @@ static void choose_folders(struct daemon *d)
         if (config_add(d->config, ORIGIN_DEFAULT, "library.folders", usual, NULL) == 0)
             n = config_count(d->config, OPT_LIBRARY_FOLDERS);
         log_info("main", "no song folder is named; using PiKaraoke's usual one folder='%s'", usual);
-        free(usual);
+        d->usual_folder = usual;
     }
     d->folders = mem_zalloc((n + 1) * sizeof *d->folders);
     for (size_t i = 0; i < n; i++)
@@ -178,7 +185,7 @@ static int check_once_folders(struct daemon *d, struct err *e)
 {
     struct stat st;
 
-    if (!d->folders[0])
+    if (!d->folders[0] && !config_text(d->config, OPT_PIKARAOKE_DATABASE)[0])
         return err_set(e, ERR_USAGE, "--once needs a song folder; name one on the command line or in [library] folders=");
     for (size_t i = 0; d->folders[i]; i++)
         if (stat(d->folders[i], &st) || !S_ISDIR(st.st_mode))
@@ -244,7 +251,8 @@ static void apply_settings(struct daemon *d, struct list *settings)
 
 static int open_database(struct daemon *d, struct err *e)
 {
-    struct load load = {.op = {.run = run_load, .done = load_done}, .d = d};
+    /* durable: a start count that a power cut takes back would give numbers of events away twice */
+    struct load load = {.op = {.run = run_load, .done = load_done, .flags = DBQ_DURABLE}, .d = d};
     const char *path = config_text(d->config, OPT_DATABASE_PATH);
     const char *slash;
     int rc;
@@ -288,6 +296,28 @@ static void on_summary(uv_timer_t *t)
     log_summary(t->data, "working");
 }
 
+/* What 'systemctl status' shows. */
+static void write_sentence(void *arg, char *out, size_t size)
+{
+    struct daemon *d = arg;
+    const struct counts *c = dbq_counts(d->q);
+    struct scan_status s;
+
+    scan_status(d->scan, &s);
+    if (s.running && !d->scan_settled)
+        snprintf(out, size, "Reading the library: %llu files seen", (unsigned long long)s.files);
+    else if (c->queued == 0)
+        snprintf(out, size, "At rest: %lld songs, %lld enriched, %lld by hand, %lld not found", (long long)c->total,
+                 (long long)c->by_status[SONG_ENRICHED], (long long)c->by_status[SONG_MANUAL],
+                 (long long)c->by_status[SONG_FAILED]);
+    else
+        snprintf(out, size, "%s: %lld of %lld songs wait",
+                 enrich_mode(d->enrich) == WORKER_RUNNING  ? "Enriching"
+                 : enrich_mode(d->enrich) == WORKER_PAUSED ? "Paused"
+                                                           : "Stopped",
+                 (long long)c->queued, (long long)c->total);
+}
+
 /* One line a minute while there is work (every 5 s for a person at a terminal); no timer at rest. */
 static void want_summary(struct daemon *d)
 {
@@ -305,6 +335,12 @@ static void on_committed(void *arg)
         events_progress_changed(d->events);
     if (d->enrich)
         want_summary(d);
+    if (d->started && !d->closing)
+        service_changed(&d->service);
+    if (d->pikaraoke)
+        pikaraoke_committed(d->pikaraoke);
+    if (d->manners)
+        manners_committed(d->manners);
 }
 
 static void write_progress(void *arg, struct json_out *o)
@@ -331,6 +367,7 @@ static void shutdown_last(void *arg)
     if (d->api)
         api_free(d->api);
     enrich_free(d->enrich);
+    pikaraoke_free(d->pikaraoke);
     if (d->events)
         events_free(d->events);
     if (d->stats)
@@ -340,6 +377,7 @@ static void shutdown_last(void *arg)
     close_own((uv_handle_t *)&d->on_hup);
     close_own((uv_handle_t *)&d->once_timer);
     close_own((uv_handle_t *)&d->summary_timer);
+    service_close(&d->service);
     /* the limit alone must not keep the loop alive, but must fire while a lookup does */
     uv_unref((uv_handle_t *)&d->limit_timer);
 }
@@ -348,6 +386,8 @@ static void shutdown_database(void *arg)
 {
     struct daemon *d = arg;
 
+    if (d->prune)
+        prune_close(d->prune);
     dbq_close(d->q, shutdown_last, d);
 }
 
@@ -375,11 +415,33 @@ static void shutdown_worker(void *arg)
     enrich_close(d->enrich, shutdown_client, d);
 }
 
+static void shutdown_judge(void *arg)
+{
+    struct daemon *d = arg;
+
+    judge_close(d->judge, shutdown_worker, d);
+}
+
 static void shutdown_scan(void *arg)
 {
     struct daemon *d = arg;
 
-    scan_close(d->scan, shutdown_worker, d);
+    scan_close(d->scan, shutdown_judge, d);
+}
+
+static void shutdown_pikaraoke(void *arg)
+{
+    struct daemon *d = arg;
+
+    pikaraoke_close(d->pikaraoke, shutdown_scan, d);
+}
+
+static void shutdown_manners(void *arg)
+{
+    struct daemon *d = arg;
+
+    manners_close(d->manners, shutdown_pikaraoke, d);
+    d->manners = NULL;
 }
 
 /* A name lookup or a read on a dead disk cannot be cancelled, and exit() would wait for it: once the database is
@@ -399,13 +461,14 @@ static void shut_down(struct daemon *d, int code)
         return;
     d->closing = true;
     d->exit_code = code;
+    service_stopping(&d->service);
     uv_update_time(&d->loop);
     uv_timer_start(&d->limit_timer, on_limit, SHUTDOWN_LIMIT_MS, 0);
     events_publish(d->events, EVENT_SHUTDOWN, "");
     if (d->server)
-        http_server_close(d->server, SHUTDOWN_GRACE_MS, shutdown_scan, d);
+        http_server_close(d->server, SHUTDOWN_GRACE_MS, shutdown_manners, d);
     else
-        shutdown_scan(d);
+        shutdown_manners(d);
 }
 
 /* Half a start cannot be undone part by part, and need not be: nothing was acknowledged. Opening may wait for another program's
@@ -430,13 +493,33 @@ static void on_stop_signal(uv_signal_t *h, int signum)
         stop_during_start(d);
 }
 
+static void on_reloaded(void *arg, int rc, const char *changed)
+{
+    struct daemon *d = arg;
+
+    if (d->closing)
+        return;
+    service_ready(&d->service);
+    if (rc || !changed)
+        return;
+    set_log_level(d->config);
+    enrich_reconfigure(d->enrich);
+    events_publish(d->events, EVENT_SETTINGS, changed);
+    events_progress_changed(d->events);
+    enrich_wake(d->enrich);
+}
+
 static void on_hup(uv_signal_t *h, int signum)
 {
     struct daemon *d = h->data;
 
     (void)signum;
+    if (!d->started || d->closing)
+        return;
     if (d->event_log)
         event_log_reopen(d->event_log);
+    service_reloading(&d->service);
+    reload_start(&d->reload, &d->loop);
 }
 
 /* --- --once ------------------------------------------------------------------------------------ */
@@ -445,7 +528,8 @@ static void look_whether_done(struct daemon *d)
 {
     const struct counts *c = dbq_counts(d->q);
 
-    if (!d->args.once || d->closing || !d->scan_settled || !enrich_is_idle(d->enrich) || c->queued)
+    if (!d->args.once || d->closing || !d->scan_settled || !judge_is_idle(d->judge) || !pikaraoke_is_settled(d->pikaraoke) ||
+        !enrich_is_idle(d->enrich) || c->queued)
         return;
     log_summary(d, "done");
     shut_down(d, c->total_failed > d->failed_before ? EXIT_DONE_WITH_FAILURES : 0);
@@ -461,7 +545,7 @@ static void on_once_timer(uv_timer_t *t)
     if (d->closing)
         return;          /* the scan may be gone */
     scan_status(d->scan, &s);
-    if (s.running || !d->scan_settled)
+    if ((s.running || !d->scan_settled || !pikaraoke_is_settled(d->pikaraoke)) && !s.failing)
         d->last_activity = now;
     if (d->last_activity > last)
         last = d->last_activity;
@@ -477,7 +561,30 @@ static void on_worker_idle(void *arg)
     look_whether_done(arg);
 }
 
+/* Songs went, moved or came back since the judge was told: it looks at every row. */
+static bool scan_gone(struct daemon *d)
+{
+    struct scan_status s;
+    uint64_t gone;
+    bool more;
+
+    scan_status(d->scan, &s);
+    gone = s.missing + s.moved + s.returned;
+    more = gone && gone != d->scans_gone;
+    d->scans_gone = gone;
+    return more;
+}
+
 static void on_scan_changed(void *arg)
+{
+    struct daemon *d = arg;
+
+    d->last_activity = clock_mono(&clock_system);
+    judge_wake(d->judge, scan_gone(d));
+    enrich_wake(d->enrich);
+}
+
+static void on_judge_changed(void *arg)
 {
     struct daemon *d = arg;
 
@@ -485,14 +592,29 @@ static void on_scan_changed(void *arg)
     enrich_wake(d->enrich);
 }
 
+static void on_judge_idle(void *arg)
+{
+    look_whether_done(arg);
+}
+
+static void on_pikaraoke_settled(void *arg)
+{
+    look_whether_done(arg);
+}
+
 static void on_scan_settled(void *arg)
 {
     struct daemon *d = arg;
     bool first = !d->scan_settled;
+    struct scan_status s;
 
     d->scan_settled = true;
+    scan_status(d->scan, &s);
+    judge_wake(d->judge, s.missing || s.moved || s.returned);
     if (first)
         log_summary(d, "library read");
+    if (d->started && !d->closing)
+        service_changed(&d->service);
     look_whether_done(d);
 }
 
@@ -512,6 +634,8 @@ static void own_handles(struct daemon *d)
     uv_signal_start(&d->on_term, on_stop_signal, SIGTERM);
     uv_signal_start(&d->on_int, on_stop_signal, SIGINT);
     uv_signal_start(&d->on_hup, on_hup, SIGHUP);
+    service_init(&d->service, &d->loop, write_sentence, d);
+    d->reload = (struct reload){.live = d->config, .path = d->args.config_path, .done = on_reloaded, .arg = d};
 }
 
 static void on_ready(void *arg, int rc)
@@ -536,6 +660,35 @@ static void start_once(struct daemon *d)
         d->failed_before = dbq_counts(d->q)->total_failed;
 }
 
+/* A single run follows a database that was named, and looks for none. */
+static int start_beside_pikaraoke(struct daemon *d)
+{
+    struct pikaraoke_deps deps = {
+        .loop = &d->loop,
+        .clock = &clock_system,
+        .q = d->q,
+        .events = d->events,
+        .scan = d->scan,
+        .enrich = d->enrich,
+        .http = d->http,
+        .config = d->config,
+        .usual_folder = d->usual_folder,
+        .changed = on_scan_changed,
+        .settled = on_pikaraoke_settled,
+        .arg = d,
+    };
+    struct manners_deps manners = {&d->loop, d->q, d->enrich, NULL, config_text(d->config, OPT_PIKARAOKE_MACHINE_ROOT)};
+    int rc;
+
+    d->pikaraoke_places = d->args.once ? mem_zalloc(sizeof *d->pikaraoke_places) : default_pikaraoke_paths();
+    deps.places = (const char *const *)d->pikaraoke_places;
+    d->pikaraoke = pikaraoke_new(&deps, on_ready, d);
+    rc = wait_for(d);
+    manners.pikaraoke = d->pikaraoke;
+    d->manners = manners_new(&manners);
+    return rc;
+}
+
 static int start_work(struct daemon *d, struct err *e)
 {
     const char *events_file = config_text(d->config, OPT_EVENTS_FILE);
@@ -555,7 +708,11 @@ static int start_work(struct daemon *d, struct err *e)
     rc = wait_for(d);
     if (rc == 0 && d->args.once)
         start_once(d);
+    d->prune = prune_new(&d->loop, &clock_system, d->q, d->config);
+    d->judge = judge_new(&clock_system, d->q, d->events, &(struct judge_hooks){on_judge_changed, on_judge_idle, d});
     d->scan = scan_new(&d->loop, &clock_system, d->q, d->events, &scan);
+    if (rc == 0)
+        rc = start_beside_pikaraoke(d);
     if (rc == 0 && events_file[0])
         return event_log_new(&d->loop, d->events, events_file, &d->event_log, e);
     return rc ? err_set(e, rc, "the worker's state cannot be read from '%s'", d->database) : 0;
@@ -603,6 +760,8 @@ static int start_api(struct daemon *d, struct err *e)
         .enrich = d->enrich,
         .config = d->config,
         .loop_stats = d->stats,
+        .pikaraoke = d->pikaraoke,
+        .manners = d->manners,
         .keys_path = d->keys_path,
         .version = SONGBOOKD_VERSION,
         .token = d->token,
@@ -613,7 +772,12 @@ static int start_api(struct daemon *d, struct err *e)
     d->api = api_new(&deps);
     api_server_options(d->api, &d->server_options);
     rc = http_server_new(&d->loop, &d->server_options, &d->server);
-    return rc ? err_set(e, rc, "the server cannot be made") : listen_all(d, e);
+    if (rc)
+        return err_set(e, rc, "the server cannot be made");
+    api_set_server(d->api, d->server);
+    api_load(d->api, on_ready, d);
+    rc = wait_for(d);
+    return rc ? err_set(e, rc, "the paired devices cannot be read from '%s'", d->database) : listen_all(d, e);
 }
 
 static int start(struct daemon *d, struct err *e)
@@ -656,6 +820,12 @@ static int abandon_start(struct daemon *d, const struct err *e)
     _exit(code);
 }
 
+static void start_looking(struct daemon *d)
+{
+    scan_start(d->scan, false);
+    pikaraoke_start(d->pikaraoke);
+}
+
 static int run(struct daemon *d)
 {
     d->last_activity = clock_mono(&clock_system);
@@ -665,8 +835,10 @@ static int run(struct daemon *d)
     if (d->stop_wished)
         shut_down(d, 0);
     else
-        scan_start(d->scan, false);
+        start_looking(d);
     want_summary(d);
+    if (!d->closing)
+        service_ready(&d->service);
     uv_run(&d->loop, UV_RUN_DEFAULT);
     uv_close((uv_handle_t *)&d->limit_timer, NULL);
     uv_run(&d->loop, UV_RUN_DEFAULT);
@@ -683,6 +855,10 @@ static void release(struct daemon *d)
     free(d->keys_path);
     free(d->token);
     free(d->folders);
+    free(d->usual_folder);
+    for (char **p = d->pikaraoke_places; p && *p; p++)
+        free(*p);
+    free(d->pikaraoke_places);
 }
 
 int main(int argc, char **argv)

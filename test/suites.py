@@ -91,7 +91,7 @@ def fuzz(fuzzer):
     seeds, words = ROOT / "test/fuzz" / ("seeds_" + name), ROOT / "test/fuzz" / (name + ".dict")
     corpus.mkdir(exist_ok=True)
     with open(log, "wb") as out:
-        rc = call([fuzzer, "-max_total_time=%d" % FUZZ_SECONDS, "-max_len=70000", "-timeout=5", "-rss_limit_mb=2048", "-verbosity=0",
+        rc = call([fuzzer, "-max_total_time=%d" % FUZZ_SECONDS, "-max_len=70000", "-timeout=120", "-rss_limit_mb=2048", "-verbosity=0",
                    "-print_final_stats=1", "-artifact_prefix=%s/" % (ROOT / "build-fuzz"), *(["-dict=%s" % words] if words.exists() else []),
                    corpus, *([seeds] if seeds.is_dir() else [])], stdout=out, stderr=out).returncode
     lines = log.read_text(errors="replace").splitlines()
@@ -140,6 +140,20 @@ def suite_integration():
     return pytest("test/integration")
 
 
+def suite_browser():
+    """the dashboard in Debian's Chromium, against the real daemon and fake providers"""
+    if not build("build-test", "gcc", "-Db_sanitize=address,undefined"):
+        return 0, 1
+    return pytest("test/browser")
+
+
+def suite_install():
+    """units, pages and completion; the package of this suite in a clean system (all suites: test/install/matrix)"""
+    if not build("build-test", "gcc", "-Db_sanitize=address,undefined"):
+        return 0, 1
+    return pytest("test/install")
+
+
 SUITES = {
     "unit-gcc": suite_unit_gcc,
     "unit-clang": suite_unit_clang,
@@ -147,6 +161,8 @@ SUITES = {
     "tsan": suite_tsan,
     "layout": suite_layout,
     "integration": suite_integration,
+    "browser": suite_browser,
+    "install": suite_install,
     "fuzz": suite_fuzz,
 }
 

@@ -18,6 +18,7 @@ struct api *api_new(const struct api_deps *d)
     struct json_out o;
 
     a->d = *d;
+    a->devices = devices_new();
     list_init(&a->parses);
     buf_init(&b, 0);
     json_out_init(&o, &b);
@@ -32,6 +33,8 @@ struct api *api_new(const struct api_deps *d)
 
 static void free_now(struct api *a)
 {
+    devices_free(a->devices);
+    free(a->facets);
     free(a->health);
     free(a);
 }
@@ -78,23 +81,53 @@ static bool token_ok(struct request *r, const char *token)
     return equal_in_constant_time(given, token);
 }
 
-/* What tells nothing but that we are here. */
+/* What tells nothing but that we are here, and the dashboard's own files. */
 static bool is_open_to_all(struct request *r)
 {
     struct slice path = request_path(r);
 
-    return slice_eq_str(path, "/healthz") || slice_eq_str(path, "/api/v1/health") || slice_eq_str(path, "/");
+    return slice_eq_str(path, "/healthz") || slice_eq_str(path, "/api/v1/health") || slice_eq_str(path, "/") ||
+           (path.n > 5 && memcmp(path.p, "/web/", 5) == 0) || slice_eq_str(path, "/api/v1/session") ||
+           slice_eq_str(path, "/api/v1/pair");
+}
+
+/* The songbook page, where the owner lets guests read it. */
+static bool is_open_to_guests(const struct api *a, struct request *r)
+{
+    return slice_eq_str(request_path(r), "/songbook") && config_bool(a->d.config, OPT_DASHBOARD_GUESTS);
+}
+
+void api_set_server(struct api *a, struct http_server *server)
+{
+    a->server = server;
+}
+
+enum caller api_caller(struct api *a, struct request *r, const struct device **device)
+{
+    *device = NULL;
+    if (request_is_local_socket(r))
+        return CALLER_SOCKET;
+    if (a->d.token && request_header(r, "Authorization"))
+        return token_ok(r, a->d.token) ? CALLER_TOKEN : CALLER_NOBODY;
+    *device = devices_of_request(a->devices, r);
+    return *device ? CALLER_DEVICE : a->d.token ? CALLER_NOBODY : CALLER_LOCAL;
 }
 
 static int guard(struct request *r, void *app, struct err *e)
 {
     struct api *a = app;
+    const struct device *device;
+    enum caller who = api_caller(a, r, &device);
 
-    if (a->d.token && !request_is_local_socket(r) && !is_open_to_all(r) && !token_ok(r, a->d.token)) {
+    if (device)
+        devices_note(a, device);
+    if (is_open_to_all(r) || is_open_to_guests(a, r))
+        return 0;
+    if (who == CALLER_NOBODY) {
         request_set_header(r, "WWW-Authenticate", "Bearer realm=\"songbookd\"");
-        return err_set(e, ERR_UNAUTHORIZED, "send the token as 'Authorization: Bearer TOKEN'");
+        return err_set(e, ERR_UNAUTHORIZED, "pair this device, or send the token as 'Authorization: Bearer TOKEN'");
     }
-    return 0;
+    return who == CALLER_DEVICE ? devices_check_origin(r, e) : 0;
 }
 
 void api_server_options(struct api *a, struct http_server_options *out)

@@ -13,6 +13,8 @@
 #include "work/enrich.h"
 #include "work/events.h"
 #include "work/loop_stats.h"
+#include "work/manners.h"
+#include "work/pikaraoke.h"
 #include "work/scan.h"
 
 struct api_deps {                    /* borrowed for the api's life */
@@ -24,6 +26,8 @@ struct api_deps {                    /* borrowed for the api's life */
     struct enrich *enrich;
     struct config *config;
     struct loop_stats *loop_stats;
+    struct pikaraoke *pikaraoke;
+    struct manners *manners;
     const char *keys_path;           /* keys file for secrets set through the API */
     const char *version;
     const char *token;               /* required on TCP from other than loopback; NULL when only local addresses are bound */
@@ -35,6 +39,10 @@ struct api *api_new(const struct api_deps *d);
 void api_server_options(struct api *a, struct http_server_options *out);
 /* Members of a progress event and of GET /progress (without braces around). */
 void api_progress_members(struct api *a, struct json_out *o);
+/* Reads what the api keeps in memory; done runs once, later. Before the server listens. */
+void api_load(struct api *a, void (*done)(void *arg, int rc), void *arg);
+/* The server tells under which addresses other devices find us; borrowed. */
+void api_set_server(struct api *a, struct http_server *server);
 void api_free(struct api *a);        /* after the server closed and the queue drained */
 
 #endif

@@ -8,6 +8,7 @@
 #define SONGBOOKD_API_API_INTERNAL_H
 
 #include "api/api.h"
+#include "api/devices.h"
 #include "base/list.h"
 #include "store/songs.h"
 
@@ -18,12 +19,19 @@
 
 struct api {
     struct api_deps d;
+    struct http_server *server;
+    struct devices *devices;
+    char *facets;           /* the last answer of GET /facets; NULL none yet */
+    uint64_t facets_at_ms;  /* monotonic */
     char *health;       /* the whole answer of GET /health */
     int held;           /* requests and streams that still need this struct */
     bool freed;         /* api_free was called: the last one held frees */
     bool parsing;       /* one parse work is on the pool */
     struct list parses; /* those that wait for it */
 };
+
+/* How the request may ask; *device is set for CALLER_DEVICE. */
+enum caller api_caller(struct api *a, struct request *r, const struct device **device);
 
 void api_hold(struct api *a);
 void api_drop(struct api *a);
@@ -134,13 +142,23 @@ void api_tell_collected(struct api *a, const struct buf *told, size_t n);
 /* --- pieces of JSON ------------------------------------------------------------------------ */
 void api_scan_json(struct api *a, struct json_out *o, const char *key);
 int api_candidates_json(struct db *db, int64_t song_id, int limit, struct json_out *o, const char *key, struct err *e);
-int api_changes_json(struct db *db, int64_t song_id, int64_t before, int limit, struct json_out *o, int64_t *last, int *count,
-                     struct err *e);
+struct changes_filter;
+int api_changes_json(struct db *db, const struct changes_filter *f, struct json_out *o, int64_t *next, struct err *e);
+/* "person", "worker", "scan" as a text that lives for ever, or NULL. */
+const char *api_actor(const char *text);
 void api_put_time(struct json_out *o, const char *key, int64_t wall_ms); /* 0 gives null */
 void api_put_int(struct json_out *o, const char *key, int64_t v);        /* 0 gives null */
 
+/* --- settings that lists obey ---------------------------------------------------------------- */
+/* dashboard.review_below in hundredths. */
+int api_review_below(const struct api *a);
+/* dashboard.order is title-artist. */
+bool api_title_first(const struct api *a);
+
 /* --- handlers, by noun ------------------------------------------------------------------------ */
 void handle_index(struct request *r, void *app);
+void handle_web_file(struct request *r, void *app);
+void handle_web_text(struct request *r, void *app);
 void handle_healthz(struct request *r, void *app);
 void handle_health(struct request *r, void *app);
 void handle_progress(struct request *r, void *app);
@@ -153,6 +171,9 @@ void handle_requeue(struct request *r, void *app);
 void handle_songs(struct request *r, void *app);
 void handle_song(struct request *r, void *app);
 void handle_song_edit(struct request *r, void *app);
+void handle_worklist(struct request *r, void *app);
+void handle_facets(struct request *r, void *app);
+void handle_review(struct request *r, void *app);
 void handle_forget(struct request *r, void *app);
 void handle_suggestions(struct request *r, void *app);
 void handle_suggestions_ask(struct request *r, void *app);
@@ -163,11 +184,24 @@ void handle_parse(struct request *r, void *app);
 void handle_scan_start(struct request *r, void *app);
 void handle_scan(struct request *r, void *app);
 void handle_changes(struct request *r, void *app);
+void handle_songbook(struct request *r, void *app);
+void handle_songbook_page(struct request *r, void *app);
+void handle_bulk(struct request *r, void *app);
 void handle_undo(struct request *r, void *app);
 void handle_settings(struct request *r, void *app);
 void handle_settings_edit(struct request *r, void *app);
 void handle_settings_test(struct request *r, void *app);
 void handle_providers(struct request *r, void *app);
+void handle_answers(struct request *r, void *app);
+void handle_answers_take(struct request *r, void *app);
+void handle_metrics(struct request *r, void *app);
+void handle_openapi(struct request *r, void *app);
+void handle_pair_code(struct request *r, void *app);
+void handle_pair(struct request *r, void *app);
+void handle_devices(struct request *r, void *app);
+void handle_device_revoke(struct request *r, void *app);
+void handle_session(struct request *r, void *app);
 void handle_events(struct request *r, void *app);
+void handle_pikaraoke(struct request *r, void *app);
 
 #endif

@@ -1,19 +1,15 @@
-/* GET /changes: the log of what changed; POST /undo: a batch put back. Loop thread, except the run functions. */
+/* GET /changes: the log of what changed. Loop thread, except the run functions. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/api_internal.h"
+#include "api/songs_query.h"
+#include "base/utf8.h"
 #include "store/evidence.h"
-
-struct change_rows {
-    struct json_out *o;
-    int64_t last;
-    int count;
-};
 
 static void put_change(const struct change *c, void *arg)
 {
-    struct change_rows *rows = arg;
-    struct json_out *o = rows->o;
+    struct json_out *o = arg;
 
     json_open(o, NULL, '{');
     json_put_int(o, "id", c->id);
@@ -27,133 +23,114 @@ static void put_change(const struct change *c, void *arg)
     json_put_str(o, "new", c->new_value);
     json_put_bool(o, "undone", c->undone);
     json_close(o, '}');
-    rows->last = c->id;
-    rows->count++;
 }
 
-int api_changes_json(struct db *db, int64_t song_id, int64_t before, int limit, struct json_out *o, int64_t *last, int *count,
-                     struct err *e)
+int api_changes_json(struct db *db, const struct changes_filter *f, struct json_out *o, int64_t *next, struct err *e)
 {
-    struct change_rows rows = {.o = o};
     int rc;
 
     json_open(o, "changes", '[');
-    rc = changes_page(db, song_id, before, limit, put_change, &rows, e);
+    rc = changes_page(db, f, put_change, o, next, e);
     json_close(o, ']');
-    *last = rows.last;
-    *count = rows.count;
     return rc;
 }
 
 struct changes_op {
     struct api_op o;
-    int64_t before, limit;
+    struct changes_filter filter;
+    char *source; /* what the filter borrows */
 };
 
 static int changes_run(struct db *db, struct api_op *o, struct err *e)
 {
     struct changes_op *c = container_of(o, struct changes_op, o);
     struct json_out json;
-    int64_t last;
-    int count, rc;
+    int64_t next = 0;
+    int rc;
 
     json_out_init(&json, &o->out);
     json_open(&json, NULL, '{');
-    rc = api_changes_json(db, o->song_id, c->before, (int)c->limit, &json, &last, &count, e);
-    api_put_int(&json, "next", count == c->limit ? last : 0);
+    rc = api_changes_json(db, &c->filter, &json, &next, e);
+    api_put_int(&json, "next", next);
     json_close(&json, '}');
     return rc;
 }
 
+static void changes_release(struct api_op *o)
+{
+    free(container_of(o, struct changes_op, o)->source);
+}
+
+const char *api_actor(const char *text)
+{
+    static const char *const actors[] = {"person", "worker", "scan"};
+
+    for (size_t i = 0; i < ARRAY_LEN(actors); i++)
+        if (text && strcmp(text, actors[i]) == 0)
+            return actors[i];
+    return NULL;
+}
+
+static void read_number(struct field_errors *f, const char *name, struct slice value, int64_t max, int64_t *out)
+{
+    int64_t v;
+
+    if (!input_number(value, &v) || v < 1 || v > max)
+        fields_refuse(f, name, "a whole number from 1 to %lld is needed", (long long)max);
+    else
+        *out = v;
+}
+
+static void read_since(struct field_errors *f, const char *text, int64_t *out)
+{
+    struct err e = {0};
+
+    if (songs_query_time(text, out, &e) != 0)
+        fields_refuse(f, "since", "%s", err_text(&e));
+}
+
+static void read_parameter(struct field_errors *f, struct changes_op *c, struct slice name, struct slice value)
+{
+    char *key = utf8_repaired(name), *text = mem_strndup(value.p ? value.p : "", value.n);
+    int64_t limit = c->filter.limit;
+
+    if (strcmp(key, "before") == 0)
+        read_number(f, key, value, INPUT_NUMBER_MAX, &c->filter.before);
+    else if (strcmp(key, "song_id") == 0)
+        read_number(f, key, value, INPUT_NUMBER_MAX, &c->filter.song_id);
+    else if (strcmp(key, "batch") == 0)
+        read_number(f, key, value, INPUT_NUMBER_MAX, &c->filter.batch);
+    else if (strcmp(key, "limit") == 0)
+        read_number(f, key, value, 500, &limit);
+    else if (strcmp(key, "since") == 0)
+        read_since(f, text, &c->filter.since_ms);
+    else if (strcmp(key, "actor") == 0 && !(c->filter.actor = api_actor(text)))
+        fields_refuse(f, key, "an actor is one of person, worker, scan");
+    else if (strcmp(key, "source") == 0) {
+        free(c->source);
+        c->filter.source = c->source = mem_strdup(text);
+    } else if (strcmp(key, "actor") != 0)
+        fields_refuse(f, key, "there is no such parameter here; known: before, limit, song_id, batch, actor, source, since");
+    c->filter.limit = (int)limit;
+    free(key);
+    free(text);
+}
+
 void handle_changes(struct request *r, void *app)
 {
-    int64_t before = 0, limit = 50, song_id = 0;
-    const struct query_number numbers[] = {
-        {"before", 1, INPUT_NUMBER_MAX, &before}, {"limit", 1, 500, &limit}, {"song_id", 1, INPUT_NUMBER_MAX, &song_id}};
-    struct changes_op *c;
+    struct changes_op *c = api_op_new(app, r, sizeof *c, changes_run);
+    struct field_errors f;
+    struct slice name, value;
 
-    if (!input_query(r, numbers, ARRAY_LEN(numbers)))
-        return;
-    c = api_op_new(app, r, sizeof *c, changes_run);
     if (!c)
         return;
-    c->o.song_id = song_id;
-    c->before = before;
-    c->limit = limit;
-    api_op_read(&c->o);
-}
-
-/* --- undo -------------------------------------------------------------------------------- */
-
-struct undo_op {
-    struct api_op o;
-    int64_t batch;
-    size_t n;        /* songs changed */
-    struct buf told; /* their events */
-};
-
-static int undo_run(struct db *db, struct api_op *o, struct err *e)
-{
-    struct undo_op *u = container_of(o, struct undo_op, o);
-    struct json_out json;
-    int64_t *ids = NULL;
-    int rc = changes_undo(db, u->batch, o->now_ms, &ids, &u->n, e);
-
-    if (rc)
-        return rc;
-    api_collect_told(db, ids, u->n, &u->told);
-    json_out_init(&json, &o->out);
-    json_open(&json, NULL, '{');
-    json_put_int(&json, "batch", u->batch);
-    json_open(&json, "song_ids", '[');
-    for (size_t i = 0; i < u->n; i++)
-        json_put_int(&json, NULL, ids[i]);
-    json_close(&json, ']');
-    json_close(&json, '}');
-    free(ids);
-    return 0;
-}
-
-static bool undo_answer(struct api_op *o, int rc)
-{
-    struct undo_op *u = container_of(o, struct undo_op, o);
-
-    api_op_answer(o, rc);
-    if (rc == 0) {
-        api_tell_collected(o->api, &u->told, u->n);
-        enrich_wake(o->api->d.enrich);
-    }
-    return true;
-}
-
-static void undo_release(struct api_op *o)
-{
-    buf_deinit(&container_of(o, struct undo_op, o)->told);
-}
-
-void handle_undo(struct request *r, void *app)
-{
-    static const char *const known[] = {"batch", NULL};
-    struct field_errors f;
-    struct undo_op *u;
-    int64_t batch = 0;
-    cJSON *body = input_body(r, true);
-
-    if (!body)
-        return;
-    fields_init(&f, "pointer");
-    fields_only(&f, body, known);
-    if (!field_int(&f, body, "batch", 1, INPUT_NUMBER_MAX, &batch) && !f.count)
-        fields_refuse(&f, "batch", "the number of a batch is needed; see the change log");
-    cJSON_Delete(body);
+    c->filter.limit = 50;
+    c->o.release = changes_release;
+    fields_init(&f, "parameter");
+    for (int i = 0; request_query_at(r, i, &name, &value); i++)
+        read_parameter(&f, c, name, value);
     if (fields_answer(&f, r))
-        return;
-    u = api_op_new(app, r, sizeof *u, undo_run);
-    if (!u)
-        return;
-    u->batch = batch;
-    buf_init(&u->told, 0);
-    u->o.answer = undo_answer;
-    u->o.release = undo_release;
-    api_op_write(&u->o, DBQ_DURABLE | DBQ_URGENT);
+        api_op_free(&c->o);
+    else
+        api_op_read(&c->o);
 }

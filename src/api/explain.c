@@ -129,8 +129,9 @@ static int explain_run(struct db *db, struct api_op *o, struct err *e)
     struct song s = {0};
     struct json_out json, story_out;
     struct buf story;
-    int64_t last;
-    int count, rc = songs_get(db, o->song_id, &s, e);
+    struct changes_filter changes = {.song_id = o->song_id, .limit = EXPLAIN_CHANGES};
+    int64_t next;
+    int rc = songs_get(db, o->song_id, &s, e);
 
     if (rc)
         return rc;
@@ -146,7 +147,7 @@ static int explain_run(struct db *db, struct api_op *o, struct err *e)
     if (rc == 0)
         rc = api_candidates_json(db, s.id, EXPLAIN_CANDIDATES, &json, "candidates", e);
     if (rc == 0)
-        rc = api_changes_json(db, s.id, 0, EXPLAIN_CHANGES, &json, &last, &count, e);
+        rc = api_changes_json(db, &changes, &json, &next, e);
     json_put_raw(&json, "story", buf_cstr(&story));
     json_close(&json, '}');
     buf_deinit(&story);

@@ -7,8 +7,9 @@
 #include <string.h>
 
 #include "api/api_internal.h"
+#include "base/hash.h"
 #include "base/log.h"
-#include "song/title.h"
+#include "song/library.h"
 
 #define PARSE_NAMES_MAX 2000
 
@@ -25,28 +26,25 @@ struct parse_job {
     int rc;
 };
 
-static void put_guess(struct json_out *o, const char *name)
+/* Takes g's contents. */
+static void put_guess(struct json_out *o, struct guess *g)
 {
-    struct guess g;
-    char *artist_title, *title_artist;
+    char *artist_title = guess_tidy(g, false), *title_artist = guess_tidy(g, true);
 
-    title_parse(slice_of(name), &g);
-    artist_title = guess_tidy(&g, false);
-    title_artist = guess_tidy(&g, true);
     json_open(o, NULL, '{');
-    json_put_str(o, "artist", g.artist);
-    json_put_str(o, "title", g.title);
-    json_put_str(o, "variant", g.variant);
-    json_put_str(o, "vendor", g.vendor);
-    api_put_int(o, "year", g.year);
-    json_put_str(o, "language", g.language[0] ? g.language : NULL);
-    json_put_str(o, "youtube_id", g.youtube_id[0] ? g.youtube_id : NULL);
-    json_put_num(o, "confidence", g.confidence, 2);
-    json_put_str(o, "label", confidence_label(g.confidence));
-    json_put_str(o, "category", guess_category_name(g.category));
-    json_put_bool(o, "is_ambiguous", g.is_ambiguous);
-    json_put_str(o, "rule", g.rule);
-    json_put_str(o, "reason", g.reason[0] ? g.reason : NULL);
+    json_put_str(o, "artist", g->artist);
+    json_put_str(o, "title", g->title);
+    json_put_str(o, "variant", g->variant);
+    json_put_str(o, "vendor", g->vendor);
+    api_put_int(o, "year", g->year);
+    json_put_str(o, "language", g->language[0] ? g->language : NULL);
+    json_put_str(o, "youtube_id", g->youtube_id[0] ? g->youtube_id : NULL);
+    json_put_num(o, "confidence", g->confidence, 2);
+    json_put_str(o, "label", confidence_label(g->confidence));
+    json_put_str(o, "category", guess_category_name(g->category));
+    json_put_bool(o, "is_ambiguous", g->is_ambiguous);
+    json_put_str(o, "rule", g->rule);
+    json_put_str(o, "reason", g->reason[0] ? g->reason : NULL);
     json_open(o, "tidy", '{');
     json_put_str(o, "artist_title", artist_title);
     json_put_str(o, "title_artist", title_artist);
@@ -54,7 +52,7 @@ static void put_guess(struct json_out *o, const char *name)
     json_close(o, '}');
     free(artist_title);
     free(title_artist);
-    guess_deinit(&g);
+    guess_deinit(g);
 }
 
 static bool names_ok(struct field_errors *f, const cJSON *names)
@@ -78,32 +76,61 @@ static bool names_ok(struct field_errors *f, const cJSON *names)
     return true;
 }
 
-static void parse_many(struct parse_job *j, const cJSON *names)
+/* With a library every name is evidence for the others: all are read first, then each is judged. */
+static struct library *remember(const cJSON *names)
 {
+    struct library *l = library_new(hash_seed());
+    const cJSON *v;
+    int64_t id = 0;
+
+    cJSON_ArrayForEach(v, names)
+    {
+        struct guess g;
+        title_parse(slice_of(v->valuestring), &g);
+        library_put(l, id++, slice_of(v->valuestring), &g);
+        guess_deinit(&g);
+    }
+    return l;
+}
+
+static void parse_many(struct parse_job *j, const cJSON *names, bool library)
+{
+    struct library *l = library ? remember(names) : NULL;
     struct json_out o;
     const cJSON *v;
+    int64_t id = 0;
 
     json_out_init(&o, &j->out);
     json_open(&o, NULL, '{');
     json_open(&o, "results", '[');
-    cJSON_ArrayForEach(v, names) put_guess(&o, v->valuestring);
+    cJSON_ArrayForEach(v, names)
+    {
+        struct guess g;
+        title_parse(slice_of(v->valuestring), &g);
+        if (l)
+            library_judge(l, id++, &g);
+        put_guess(&o, &g);
+    }
     json_close(&o, ']');
     json_close(&o, '}');
+    library_free(l);
 }
 
 static void parse_one(struct parse_job *j, const cJSON *name)
 {
     struct json_out o;
+    struct guess g;
 
     json_out_init(&o, &j->out);
-    put_guess(&o, name->valuestring);
+    title_parse(slice_of(name->valuestring), &g);
+    put_guess(&o, &g);
 }
 
 static void parse_body(struct parse_job *j, const cJSON *body)
 {
     static const char *const known[] = {"filename", "filenames", "library", NULL};
     const cJSON *one = json_get(body, "filename"), *many = json_get(body, "filenames");
-    bool library;
+    bool library = false;
 
     fields_only(&j->fields, body, known);
     field_bool(&j->fields, body, "library", &library);
@@ -118,7 +145,7 @@ static void parse_body(struct parse_job *j, const cJSON *body)
     if (one)
         parse_one(j, one);
     else
-        parse_many(j, many);
+        parse_many(j, many, library);
 }
 
 static void parse_work(uv_work_t *w)

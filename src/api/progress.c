@@ -46,6 +46,10 @@ void api_progress_members(struct api *a, struct json_out *o)
     api_scan_json(a, o, "scan");
     loop_stats_json(a->d.loop_stats, o, "loop");
     put_store(&store, o);
+    if (a->d.pikaraoke)
+        pikaraoke_progress_json(a->d.pikaraoke, o);
+    if (a->d.manners)
+        manners_json(a->d.manners, o, "machine");
     json_put_str(o, "version", a->d.version);
 }
 

@@ -308,7 +308,7 @@ static bool queue_answer(struct api_op *o, int rc)
     if (rc == 0 && fields_answer(&q->fields, o->req))
         return true;
     if (rc == 0 && !is_finished(q)) {
-        api_op_write(o, 0);
+        api_op_write(o, DBQ_DURABLE);
         return false;
     }
     put_result(&o->out, &q->sum, (struct slice){q->unknown.data, q->unknown.len});
@@ -349,7 +349,7 @@ void handle_queue(struct request *r, void *app)
     json_out_init(&q->unknown_out, &q->unknown);
     q->o.answer = queue_answer;
     q->o.release = queue_release;
-    api_op_write(&q->o, 0);
+    api_op_write(&q->o, DBQ_DURABLE);
 }
 
 /* --- one song anew ---------------------------------------------------------------------------- */

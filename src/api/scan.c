@@ -51,6 +51,8 @@ void handle_scan_start(struct request *r, void *app)
     if (fields_answer(&f, r))
         return;
     scan_start(a->d.scan, accept_missing);
+    if (a->d.pikaraoke)
+        pikaraoke_look_now(a->d.pikaraoke);
     buf_init(&b, 0);
     buf_add_str(&b, "{\"started\":true}");
     api_reply_json(r, 202, &b);

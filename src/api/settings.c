@@ -237,6 +237,8 @@ static bool settings_answer(struct api_op *o, int rc)
     apply(s, a->d.config);
     apply_log_level(a->d.config);
     enrich_reconfigure(a->d.enrich);
+    if (a->d.pikaraoke)
+        pikaraoke_reconfigure(a->d.pikaraoke);
     reply_settings(o->req, a);
     tell_settings(s);
     events_progress_changed(a->d.events);

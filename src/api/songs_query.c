@@ -11,7 +11,7 @@
 #define QUERY_TEXT_MAX 200
 #define CURSOR_MAX 4096
 
-enum condition_kind { KIND_TEXT, KIND_NUMBER };
+enum condition_kind { KIND_TEXT, KIND_NUMBER, KIND_BOOL };
 
 struct condition {
     const char *name;
@@ -57,6 +57,12 @@ static int set_min_confidence(struct songs_query *s, const char *text, struct sl
     return read_confidence(text, &s->f.min_confidence, e);
 }
 
+static int set_below(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    (void)raw;
+    return read_confidence(text, &s->f.below, e);
+}
+
 static int set_max_confidence(struct songs_query *s, const char *text, struct slice raw, struct err *e)
 {
     (void)raw;
@@ -70,24 +76,132 @@ static int read_whole(struct slice raw, int64_t min, int64_t max, int64_t *out, 
     return 0;
 }
 
-static int set_year(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+static int set_year_range(const char *text, struct slice raw, int *min, int *max, struct err *e)
 {
     int64_t v;
     int rc = read_whole(raw, 1000, 2100, &v, e);
 
     (void)text;
-    if (rc == 0)
-        s->f.year = (int)v;
+    if (rc == 0 && min)
+        *min = (int)v;
+    if (rc == 0 && max)
+        *max = (int)v;
     return rc;
+}
+
+static int set_year(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    return set_year_range(text, raw, &s->f.min_year, &s->f.max_year, e);
+}
+
+static int set_min_year(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    return set_year_range(text, raw, &s->f.min_year, NULL, e);
+}
+
+static int set_max_year(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    return set_year_range(text, raw, NULL, &s->f.max_year, e);
+}
+
+static int set_decade(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    int64_t v;
+    int rc = read_whole(raw, 1000, 2100, &v, e);
+
+    (void)text;
+    if (rc == 0 && v % 10)
+        rc = err_set(e, ERR_INVALID, "a decade is named by its first year, such as 1980");
+    if (rc == 0) {
+        s->f.min_year = (int)v;
+        s->f.max_year = (int)v + 9;
+    }
+    return rc;
+}
+
+/* A name that is compared as a whole; *field owns it. */
+static int set_name(char **field, const char **out, const char *text, struct slice raw, struct err *e)
+{
+    if (raw.n == 0 || !input_text_ok(raw, QUERY_TEXT_MAX))
+        return err_set(e, ERR_INVALID, "a name of at most %d bytes is needed", QUERY_TEXT_MAX);
+    free(*field);
+    *out = *field = mem_strdup(text);
+    return 0;
 }
 
 static int set_genre(struct songs_query *s, const char *text, struct slice raw, struct err *e)
 {
-    if (raw.n == 0 || !input_text_ok(raw, QUERY_TEXT_MAX))
-        return err_set(e, ERR_INVALID, "the name of a genre is needed");
-    free(s->genre);
-    s->f.genre = s->genre = mem_strdup(text);
+    return set_name(&s->genre, &s->f.genre, text, raw, e);
+}
+
+static int set_vendor(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    return set_name(&s->vendor, &s->f.vendor, text, raw, e);
+}
+
+static int set_language(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    return set_name(&s->language, &s->f.language, text, raw, e);
+}
+
+static int set_source(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    return set_name(&s->source, &s->f.source, text, raw, e);
+}
+
+static int set_reason(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    return set_name(&s->reason, &s->f.reason, text, raw, e);
+}
+
+static int read_bool(const char *text, bool *out, struct err *e)
+{
+    if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+        return err_set(e, ERR_INVALID, "true or false is needed");
+    *out = text[0] == 't';
     return 0;
+}
+
+static int set_no_year(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    (void)raw;
+    return read_bool(text, &s->f.no_year, e);
+}
+
+static int set_no_genre(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    (void)raw;
+    return read_bool(text, &s->f.no_genre, e);
+}
+
+static int set_order_unsure(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    (void)raw;
+    return read_bool(text, &s->f.order_unsure, e);
+}
+
+static int set_duplicate(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    (void)raw;
+    return read_bool(text, &s->f.doubled, e);
+}
+
+/* A day means its first moment (UTC). */
+int songs_query_time(const char *text, int64_t *out, struct err *e)
+{
+    char *full = strlen(text) == 10 ? mem_printf("%sT00:00:00Z", text) : mem_strdup(text);
+
+    *out = clock_parse_iso(full);
+    free(full);
+    if (*out < 0)
+        return err_set(e, ERR_INVALID, "a day or a time is needed, such as 2026-01-31 or 2026-01-31T12:00:00Z");
+    return 0;
+}
+
+static int set_added_since(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    (void)raw;
+    return songs_query_time(text, &s->f.added_since_ms, e);
 }
 
 static int set_path(struct songs_query *s, const char *text, struct slice raw, struct err *e)
@@ -133,17 +247,18 @@ static int set_presence(struct songs_query *s, const char *text, struct slice ra
 
 static int set_sort(struct songs_query *s, const char *text, struct slice raw, struct err *e)
 {
-    static const char *const names[] = {"id", "artist", "title", "confidence", "updated"};
+    static const char *const names[] = {"id", "artist", "title", "confidence", "updated", "year", "added", "review"};
     bool descending = text[0] == '-';
 
     (void)raw;
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (strcmp(text + descending, names[i]) == 0) {
+        if (strcmp(text + descending, names[i]) == 0 && !(descending && i == SORT_REVIEW)) {
             s->f.sort = (enum songs_sort)i;
             s->f.descending = descending;
             return 0;
         }
-    return err_set(e, ERR_INVALID, "sort is one of id, artist, title, confidence, updated, with '-' before it for descending");
+    return err_set(e, ERR_INVALID, "sort is one of id, artist, title, confidence, updated, year, added, with '-' before it for"
+                                  " descending, or review");
 }
 
 static int set_limit(struct songs_query *s, const char *text, struct slice raw, struct err *e)
@@ -171,8 +286,21 @@ static const struct condition conditions[] = {
     {"status", KIND_TEXT, false, set_status},
     {"min_confidence", KIND_NUMBER, false, set_min_confidence},
     {"max_confidence", KIND_NUMBER, false, set_max_confidence},
+    {"below", KIND_NUMBER, false, set_below},
     {"year", KIND_NUMBER, false, set_year},
+    {"min_year", KIND_NUMBER, false, set_min_year},
+    {"max_year", KIND_NUMBER, false, set_max_year},
+    {"decade", KIND_NUMBER, false, set_decade},
     {"genre", KIND_TEXT, false, set_genre},
+    {"vendor", KIND_TEXT, false, set_vendor},
+    {"language", KIND_TEXT, false, set_language},
+    {"source", KIND_TEXT, false, set_source},
+    {"reason", KIND_TEXT, false, set_reason},
+    {"no_year", KIND_BOOL, false, set_no_year},
+    {"no_genre", KIND_BOOL, false, set_no_genre},
+    {"order_unsure", KIND_BOOL, false, set_order_unsure},
+    {"duplicate", KIND_BOOL, false, set_duplicate},
+    {"added_since", KIND_TEXT, false, set_added_since},
     {"path", KIND_TEXT, false, set_path},
     {"youtube_id", KIND_TEXT, false, set_youtube_id},
     {"pikaraoke_id", KIND_NUMBER, false, set_pikaraoke_id},
@@ -192,6 +320,10 @@ void songs_query_deinit(struct songs_query *s)
 {
     free(s->q);
     free(s->genre);
+    free(s->vendor);
+    free(s->language);
+    free(s->source);
+    free(s->reason);
     free(s->youtube_id);
     free(s->cursor);
     buf_deinit(&s->path);
@@ -251,6 +383,11 @@ int songs_query_set_json(struct songs_query *s, const cJSON *member, struct err 
         if (!cJSON_IsString(member))
             return err_set(e, ERR_INVALID, "a string is needed");
         return condition_set(c, s, slice_of(member->valuestring), e);
+    }
+    if (c->kind == KIND_BOOL) {
+        if (!cJSON_IsBool(member))
+            return err_set(e, ERR_INVALID, "true or false is needed");
+        return condition_set(c, s, slice_of(cJSON_IsTrue(member) ? "true" : "false"), e);
     }
     if (!cJSON_IsNumber(member) || !isfinite(member->valuedouble) || fabs(member->valuedouble) > INPUT_NUMBER_MAX)
         return err_set(e, ERR_INVALID, "a number is needed");

@@ -7,7 +7,7 @@
 
 struct songs_query {
     struct songs_filter f; /* borrows from the members below */
-    char *q, *genre, *youtube_id, *cursor;
+    char *q, *genre, *vendor, *language, *source, *reason, *youtube_id, *cursor;
     struct buf path;
     bool presence_set;
 };
@@ -17,6 +17,8 @@ void songs_query_deinit(struct songs_query *s);
 int songs_query_set(struct songs_query *s, struct slice name, struct slice value, struct err *e);
 /* Likewise from a member of a JSON object; sort, limit and cursor are unknown there. */
 int songs_query_set_json(struct songs_query *s, const cJSON *member, struct err *e);
+/* Wall milliseconds of a day or a time as clients write it. ERR_INVALID. */
+int songs_query_time(const char *text, int64_t *out, struct err *e);
 /* After the last condition: presence follows from the others unless it was given. */
 void songs_query_finish(struct songs_query *s);
 

@@ -1,7 +1,10 @@
 /* The log; see log.h. */
 #include "base/log.h"
 
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +70,33 @@ void log_redact(char *s)
     }
 }
 
+/* A pipe that nobody reads, or a stopped terminal, must not stop the loop: then lines are dropped and counted. Up to PIPE_BUF
+ * bytes go into a pipe that polls as writable without waiting. */
+static void write_line(struct buf *line)
+{
+    static atomic_uint lost;
+    struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+    char told[80];
+    unsigned n;
+
+    if (poll(&p, 1, 0) == 0) {
+        atomic_fetch_add(&lost, 1);
+        return;
+    }
+    if (line->len > PIPE_BUF) {
+        line->len = PIPE_BUF;
+        line->data[PIPE_BUF - 1] = '\n';
+    }
+    if (write(STDERR_FILENO, line->data, line->len) < 0) { /* a log that cannot be written is not an error */
+    }
+    n = atomic_exchange(&lost, 0);
+    if (n == 0)
+        return;
+    snprintf(told, sizeof told, "(%u lines of the log were lost before this: nobody read it)\n", n);
+    if (poll(&p, 1, 0) == 0 || write(STDERR_FILENO, told, strlen(told)) < 0)
+        atomic_fetch_add(&lost, n);
+}
+
 void log_line(enum log_level level, const char *domain, const char *fmt, ...)
 {
     struct buf text, line;
@@ -93,8 +123,7 @@ void log_line(enum log_level level, const char *domain, const char *fmt, ...)
     }
     utf8_escape_controls(&line, (struct slice){text.data ? text.data : "", text.len});
     buf_add_byte(&line, '\n');
-    if (write(STDERR_FILENO, line.data, line.len) < 0) { /* a log that cannot be written is not an error */
-    }
+    write_line(&line);
     buf_deinit(&line);
     buf_deinit(&text);
 }

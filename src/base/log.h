@@ -4,7 +4,8 @@
  * (song=, provider=, req=). Control characters, newlines and bytes that are not UTF-8 are escaped
  * here, so that any text may be passed; `api_key=...` and `Token ...` values are masked here as a
  * last guard, whatever the caller did. Under systemd (JOURNAL_STREAM matches stderr) lines carry
- * "<N>" priorities and no time, else a UTC time. Thread safe.
+ * "<N>" priorities and no time, else a UTC time. Lines are at most PIPE_BUF (4,096) bytes. When nobody reads the log, lines are
+ * dropped and their number is told later: a log never stops the loop. Thread safe.
  */
 #ifndef SONGBOOKD_BASE_LOG_H
 #define SONGBOOKD_BASE_LOG_H

@@ -22,7 +22,9 @@ enum option_id {
     OPT_MUSICBRAINZ_ENABLED, OPT_MUSICBRAINZ_URL, OPT_MUSICBRAINZ_RATE, OPT_MUSICBRAINZ_CONTACT, OPT_MUSICBRAINZ_CA_FILE,
     OPT_LISTENBRAINZ_ENABLED, OPT_LISTENBRAINZ_URL, OPT_LISTENBRAINZ_LABS_URL, OPT_LISTENBRAINZ_RATE, OPT_LISTENBRAINZ_CA_FILE,
     OPT_ENRICHMENT_AUTOSTART, OPT_ENRICHMENT_MAX_ATTEMPTS,
-    OPT_PIKARAOKE_DATABASE, OPT_PIKARAOKE_PUBLISH, OPT_PIKARAOKE_URL,
+    OPT_PIKARAOKE_DATABASE, OPT_PIKARAOKE_PUBLISH, OPT_PIKARAOKE_URL, OPT_PIKARAOKE_MACHINE_ROOT,
+    OPT_DASHBOARD_ORDER, OPT_DASHBOARD_REVIEW_BELOW, OPT_DASHBOARD_GUESTS,
+    OPT_CHANGES_KEEP_DAYS,
     OPT_EVENTS_FILE,
     OPT_LOG_LEVEL,
     OPT_COUNT
@@ -69,6 +71,14 @@ int config_add(struct config *c, enum config_origin layer, const char *name, con
 int config_read_file(struct config *c, const char *path, void (*report)(const char *line, void *arg), void *arg);
 /* LASTFM_API_KEY, LISTENBRAINZ_TOKEN, SONGBOOKD_<SECTION>_<KEY>; an unknown SONGBOOKD_ name is an error as in a file. */
 int config_read_environment(struct config *c, char **environ_, void (*report)(const char *line, void *arg), void *arg);
+/* systemd's credentials: the text of DIRECTORY/songbookd.lastfm and the like (one file for each secret option, named after its
+ * key) into ORIGIN_FILE, above what the file says. directory NULL or without such files: nothing. The text is in no message. */
+int config_read_credentials(struct config *c, const char *directory, struct err *e);
+/* A file that was read anew into `fresh`: its ORIGIN_FILE layer replaces that of c if the whole then passes config_check;
+ * otherwise c stays as it was (ERR_CONFIG). told(arg, name, true) is called for every option whose value in force is another
+ * now, told(arg, name, false) for one that is not OPTION_LIVE: it keeps its value until the next start. */
+int config_take_file(struct config *c, struct config *fresh, void (*told)(void *arg, const char *option, bool taken), void *arg,
+                     struct err *e);
 /* Checks that concern several values: a public listen address needs a token file, a rate above the default a mirror. */
 int config_check(const struct config *c, struct err *e);
 
@@ -100,6 +110,9 @@ int keys_file_write(const struct config *c, const char *path, struct err *e);  /
 char *default_database_path(void);
 char *default_socket_path(void);
 char *default_config_path(void);      /* the first that exists, or NULL */
+/* Where PiKaraoke keeps its database: NULL-terminated, the likeliest first; new memory, each and all. */
+#define PIKARAOKE_PLACES_MAX 4
+char **default_pikaraoke_paths(void);
 
 /* The options of the command line as printed by --help, from the table; fits 80 columns. */
 void config_help(struct buf *out);

@@ -214,19 +214,32 @@ static char *secret_value(const struct option_row *o, const char *text, struct e
     return NULL;
 }
 
+static char *choice_value(const struct option_row *o, const char *const *names, const char *text, struct err *e)
+{
+    struct buf known;
+
+    for (size_t i = 0; names[i]; i++)
+        if (strcasecmp(text, names[i]) == 0)
+            return mem_strdup(names[i]);
+    buf_init(&known, 0);
+    for (size_t i = 0; names[i]; i++)
+        buf_addf(&known, "%s%s", !i ? "" : names[i + 1] ? ", " : " or ", names[i]);
+    err_set(e, ERR_CONFIG, "'%s' needs %s, not '%s'", o->name, buf_cstr(&known), text);
+    buf_deinit(&known);
+    return NULL;
+}
+
 static char *text_value(enum option_id id, const char *text, struct err *e)
 {
-    static const char *const levels[] = {"error", "warn", "info", "debug"};
+    static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+    static const char *const orders[] = {"artist-title", "title-artist", NULL};
     const struct option_row *o = &options[id];
 
     if (o->flags & OPTION_SECRET)
         return secret_value(o, text, e);
-    for (size_t i = 0; id == OPT_LOG_LEVEL && i < ARRAY_LEN(levels); i++)
-        if (strcasecmp(text, levels[i]) == 0)
-            return mem_strdup(levels[i]);
-    if (id == OPT_LOG_LEVEL)
-        err_set(e, ERR_CONFIG, "'%s' needs error, warn, info or debug, not '%s'", o->name, text);
-    else if (strlen(text) > TEXT_MAX || has_controls(text) || !utf8_valid(slice_of(text)))
+    if (id == OPT_LOG_LEVEL || id == OPT_DASHBOARD_ORDER)
+        return choice_value(o, id == OPT_LOG_LEVEL ? levels : orders, text, e);
+    if (strlen(text) > TEXT_MAX || has_controls(text) || !utf8_valid(slice_of(text)))
         err_set(e, ERR_CONFIG, "'%s' needs UTF-8 text of at most %d bytes without control characters", o->name, TEXT_MAX);
     else
         return mem_strdup(text);

@@ -11,6 +11,7 @@
 #define DATABASE_FILE "songbook.db"
 #define SOCKET_FILE "songbookd.sock"
 #define CONFIG_FILE "songbookd.conf"
+#define PIKARAOKE_FILE ".pikaraoke/pikaraoke.db"
 
 /* An absolute path from the environment; systemd may give several, parted by ':', the first is ours. Returns new or NULL. */
 static char *env_directory(const char *name)
@@ -89,4 +90,20 @@ char *default_config_path(void)
         return existing(mem_strdup("/etc/songbookd/" CONFIG_FILE));
     d = xdg_home("XDG_CONFIG_HOME", ".config");
     return d ? existing(below(d, "songbookd/" CONFIG_FILE)) : NULL;
+}
+
+/* Its own user's home, the user of most Raspberry Pis, and the user of its container. */
+char **default_pikaraoke_paths(void)
+{
+    static const char *const homes[] = {"/home/pi", "/home/pikaraoke"};
+    char **paths = mem_zalloc((PIKARAOKE_PLACES_MAX + 1) * sizeof *paths);
+    const char *home = getenv("HOME");
+    size_t n = 0;
+
+    if (home && home[0] == '/')
+        paths[n++] = mem_printf("%s/" PIKARAOKE_FILE, home);
+    for (size_t i = 0; i < ARRAY_LEN(homes); i++)
+        if (!home || strcmp(home, homes[i]) != 0)
+            paths[n++] = mem_printf("%s/" PIKARAOKE_FILE, homes[i]);
+    return paths;
 }

@@ -30,6 +30,7 @@ struct ctl {
     const char *url;         /* --url; borrowed; NULL when not given */
     bool json;               /* --json: the daemon's JSON as it came */
     bool help;               /* --help stood behind the command */
+    bool quiet;              /* ask tells nothing on stderr: the command has words of its own */
     const struct command *command;
 };
 
@@ -117,6 +118,7 @@ int cmd_providers(struct ctl *ctl, int argc, char **argv);
 int cmd_health(struct ctl *ctl, int argc, char **argv);
 int cmd_events(struct ctl *ctl, int argc, char **argv);
 int cmd_settings(struct ctl *ctl, int argc, char **argv);
+int cmd_pikaraoke(struct ctl *ctl, int argc, char **argv);   /* ctl_pikaraoke.c */
 
 int cmd_show(struct ctl *ctl, int argc, char **argv);
 int cmd_explain(struct ctl *ctl, int argc, char **argv);
@@ -130,6 +132,18 @@ int cmd_changes(struct ctl *ctl, int argc, char **argv);
 int cmd_undo(struct ctl *ctl, int argc, char **argv);
 int cmd_forget(struct ctl *ctl, int argc, char **argv);
 
+/* ctl_database.c: the file itself, with or without a daemon */
+int cmd_check(struct ctl *ctl, int argc, char **argv);
+int cmd_backup(struct ctl *ctl, int argc, char **argv);
+int cmd_restore(struct ctl *ctl, int argc, char **argv);
+int cmd_export(struct ctl *ctl, int argc, char **argv);
+int cmd_pair(struct ctl *ctl, int argc, char **argv);
+
 int cmd_parse(struct ctl *ctl, int argc, char **argv);
+
+/* ctl_setup.c, ctl_doctor.c: the machine around the daemon */
+int cmd_answers(struct ctl *ctl, int argc, char **argv);   /* ctl_answers.c */
+int cmd_setup(struct ctl *ctl, int argc, char **argv);
+int cmd_doctor(struct ctl *ctl, int argc, char **argv);
 
 #endif

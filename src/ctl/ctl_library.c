@@ -221,38 +221,96 @@ int cmd_changes(struct ctl *ctl, int argc, char **argv)
     return print_finish(rc);
 }
 
-/* The batch of the latest change. */
+/* The latest batch of a person that still stands, so that a second undo goes a step further back and not forth again. */
 static int latest_batch(struct ctl *ctl, long long *batch)
 {
     struct reply r = {0};
-    const cJSON *list;
-    int rc = ask(ctl, "GET", "/changes?limit=1", NULL, NULL, &r);
+    int rc = ask(ctl, "GET", "/changes?actor=person&limit=500", NULL, NULL, &r);
+    const cJSON *list = json_get(r.json, "changes");
 
-    list = json_get(r.json, "changes") ? json_get(r.json, "changes") : r.json;
-    *batch = rc == EXIT_FINE ? json_int(json_first(list), "batch", -1) : -1;
+    *batch = -1;
+    for (const cJSON *c = json_first(list); rc == EXIT_FINE && c && *batch < 0; c = json_next(list, c)) {
+        const char *source = json_str(c, "source");
+        if (cJSON_IsFalse(json_get(c, "undone")) && !(source && strcmp(source, "undo") == 0))
+            *batch = json_int(c, "batch", -1);
+    }
     if (rc == EXIT_FINE && *batch < 0) {
-        complain("there is nothing to take back");
+        complain("no person's latest change stands; 'songbookctl changes' shows all, and undo takes the number of a BATCH");
         rc = EXIT_FAILED;
     }
     reply_deinit(&r);
     return rc;
 }
 
+/* What `undo` was asked for. */
+struct taking_back {
+    const char *song, *change, *since, *by, *source;
+};
+
+/* The request's body; an exit code when the options do not go together. */
+static int undo_body(struct ctl *ctl, const struct taking_back *t, const char *batch_text, struct json_out *o)
+{
+    long long batch = 0, song, change;
+
+    if ((t->by || t->source) && !t->since)
+        return args_refuse(ctl, "'--by' and '--source' need '--since'");
+    if ((batch_text || t->song) && (t->change || t->since))
+        return args_refuse(ctl, "BATCH, '--change' and '--since' exclude each other");
+    if (t->change && t->since)
+        return args_refuse(ctl, "'--change' and '--since' exclude each other");
+    if (t->since) {
+        json_put_str(o, "since", t->since);
+        json_put_str(o, "actor", t->by);
+        json_put_str(o, "source", t->source);
+        return EXIT_FINE;
+    }
+    if (t->change) {
+        if (args_number("--change", t->change, 1, ID_MAX, &change) != 0)
+            return EXIT_USAGE;
+        json_put_int(o, "change", change);
+        return EXIT_FINE;
+    }
+    if (t->song && !batch_text)
+        return args_refuse(ctl, "'--song' needs a BATCH");
+    if ((batch_text && args_number("BATCH", batch_text, 0, ID_MAX, &batch) != 0) ||
+        (t->song && args_number("--song", t->song, 1, ID_MAX, &song) != 0))
+        return EXIT_USAGE;
+    if (!batch_text) {
+        int rc = latest_batch(ctl, &batch);
+        if (rc != EXIT_FINE)
+            return rc;
+    }
+    json_put_int(o, "batch", batch);
+    if (t->song)
+        json_put_int(o, "song_id", song);
+    return EXIT_FINE;
+}
+
 int cmd_undo(struct ctl *ctl, int argc, char **argv)
 {
-    char body[64];
-    long long batch;
-    int rc = args_read(ctl, &argc, argv, NULL, 0, 1);
+    struct taking_back t = {0};
+    const struct arg_option own[] = {{"--song", NULL, &t.song}, {"--change", NULL, &t.change}, {"--since", NULL, &t.since},
+                                     {"--by", NULL, &t.by},     {"--source", NULL, &t.source}, ARGS_END};
+    struct json_out o;
+    struct buf body;
+    int rc = args_read(ctl, &argc, argv, own, 0, 1);
 
+    if (rc == EXIT_FINE)
+        puts("BATCH is a number of 'songbookctl changes'; --song ID takes back its part only\n"
+             "song, --change ID the same by one of the changes. --since TIME (2026-01-31 or\n"
+             "2026-01-31T12:00:00Z) takes back everything since then, --by person|worker and\n"
+             "--source NAME only what they changed.");
     if (rc != GO_ON)
-        return rc;
-    if (argc && args_number("BATCH", argv[0], 0, ID_MAX, &batch) != 0)
-        return EXIT_USAGE;
-    rc = argc ? EXIT_FINE : latest_batch(ctl, &batch);
-    if (rc != EXIT_FINE)
-        return rc;
-    snprintf(body, sizeof(body), "{\"batch\":%lld}", batch);
-    return ask_and_show(ctl, "POST", "/undo", body);
+        return print_finish(rc);
+    buf_init(&body, 0);
+    json_out_init(&o, &body);
+    json_open(&o, NULL, '{');
+    rc = undo_body(ctl, &t, argc ? argv[0] : NULL, &o);
+    json_close(&o, '}');
+    if (rc == EXIT_FINE)
+        rc = ask_and_show(ctl, "POST", "/undo", buf_cstr(&body));
+    buf_deinit(&body);
+    return rc;
 }
 
 /* Only a person at a terminal is asked: a script said what it wants. */

@@ -41,7 +41,7 @@ static int exit_code_of(int rc)
     }
 }
 
-static int open_default(struct ctl_http *h)
+static int open_default(const struct ctl *ctl, struct ctl_http *h)
 {
     struct err socket_e = {0}, url_e = {0};
     char *path = default_socket_path();
@@ -49,7 +49,7 @@ static int open_default(struct ctl_http *h)
 
     if (rc != 0)
         rc = ctl_http_open_url(h, DEFAULT_URL, &url_e);
-    if (rc != 0)
+    if (rc != 0 && !ctl->quiet)
         complain("no songbookd answers at '%s' (%s) or %s (%s); start it, or name the place with --socket or --url", path,
                  socket_e.text, DEFAULT_URL, url_e.text);
     free(path);
@@ -62,11 +62,11 @@ static int open_daemon(const struct ctl *ctl, struct ctl_http *h)
     int rc;
 
     if (!ctl->socket && !ctl->url)
-        return open_default(h);
+        return open_default(ctl, h);
     rc = ctl->socket ? ctl_http_open_socket(h, ctl->socket, &e) : ctl_http_open_url(h, ctl->url, &e);
     if (rc == ERR_USAGE)
         return args_refuse(ctl, "%s", e.text);
-    if (rc != 0)
+    if (rc != 0 && !ctl->quiet)
         complain("no songbookd answers at '%s': %s", ctl->socket ? ctl->socket : ctl->url, e.text);
     return exit_code_of(rc);
 }
@@ -143,8 +143,10 @@ int ask(struct ctl *ctl, const char *method, const char *path, const char *body,
     ctl_http_close(&h);
     buf_deinit(&full);
     if (rc != 0)
-        return broken(&e);
-    return a.status >= 200 && a.status < 300 ? EXIT_FINE : refused(&a, r);
+        return ctl->quiet ? EXIT_FAILED : broken(&e);
+    if (a.status >= 200 && a.status < 300)
+        return EXIT_FINE;
+    return ctl->quiet ? EXIT_FAILED : refused(&a, r);
 }
 
 int ask_stream(struct ctl *ctl, const char *path, bool patient, bool (*on_piece)(void *arg, struct slice piece), void *arg)

@@ -52,7 +52,7 @@ struct fetch {
     struct http_client *client;
     enum fetch_state state;
     struct target target;
-    char *user_agent, *header, *post_body, *ca_file;   /* owned copies, may be NULL */
+    char *user_agent, *header, *post_body, *secret, *ca_file;   /* owned copies, may be NULL */
     size_t max_body;
     uint64_t started, deadline;   /* loop time */
     struct name_wait wait;
@@ -66,6 +66,7 @@ struct fetch {
     uint64_t first_byte_ms;
     uint64_t total_ms;
     char detail[240];
+    fetch_sent_cb sent;
     fetch_cb done;
     void *arg;
 };
@@ -143,6 +144,7 @@ static void free_fetch(struct fetch *f)
     free(f->user_agent);
     free(f->header);
     free(f->post_body);
+    free(f->secret);
     free(f->ca_file);
     free(f->addresses);
     free(f->content_type);
@@ -193,10 +195,13 @@ static void begin_transfer(struct fetch *f, bool fresh)
         .user_agent = f->user_agent,
         .header = f->header,
         .post_body = f->post_body,
+        .secret = f->secret,
         .ca_file = f->ca_file,
         .max_body = f->max_body,
         .timeout_ms = f->deadline - now,
         .fresh = fresh,
+        .sent = f->sent,
+        .arg = f->arg,
     };
     f->state = FETCH_TRANSFER;
     if (transfer_init(&f->transfer, &setup) == 0 && bridge_add(&c->bridge, f->transfer.easy) == 0)
@@ -278,7 +283,7 @@ static void settle(struct fetch *f)
         free(location);
         return;
     }
-    if (transfer_could_not_connect(rc))
+    if (transfer_could_not_connect(&f->transfer, rc))
         names_forget(f->client->names, f->target.host);
     take_headers(f);
     if (rc == 0)
@@ -301,9 +306,12 @@ static void end_overdue(struct http_client *c)
 {
     list_each_safe(at, next, &c->active) {
         struct fetch *f = container_of(at, struct fetch, link);
-        if (fetch_due(f) <= uv_now(c->loop))
-            end_because(f, ERR_TIMEOUT, f->state == FETCH_LOOKUP ? "the host name was not resolved in time"
-                                                                 : "no complete answer in time");
+        if (fetch_due(f) > uv_now(c->loop))
+            continue;
+        if (f->state == FETCH_LOOKUP)   /* a dead resolver says nothing about what was asked for */
+            end_because(f, ERR_DNS, "the host name was not resolved in time");
+        else
+            end_because(f, ERR_TIMEOUT, "no complete answer in time");
     }
 }
 
@@ -367,6 +375,7 @@ static struct fetch *new_fetch(struct http_client *c, const struct fetch_options
     f->user_agent = mem_strdup(o->user_agent);
     f->header = mem_strdup(o->header);
     f->post_body = mem_strdup(o->post_body);
+    f->secret = mem_strdup(o->secret);
     f->ca_file = mem_strdup(o->ca_file);
     f->max_body = o->max_body ? o->max_body : DEFAULT_MAX_BODY;
     f->started = uv_now(c->loop);
@@ -388,6 +397,7 @@ int fetch_start(struct http_client *c, const struct fetch_options *o, fetch_cb d
         return rc;
     uv_update_time(c->loop);
     struct fetch *f = new_fetch(c, o, target);
+    f->sent = o->sent;
     f->done = done;
     f->arg = arg;
     rc = names_find(c->names, f->target.host, &f->wait, &addresses, e);

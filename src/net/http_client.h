@@ -18,7 +18,8 @@ struct http_client;   /* all transfers of the process, their connections and nam
 struct fetch;         /* one transfer */
 
 struct fetch_result {          /* borrowed, valid during the callback; body may be taken with buf_detach */
-    int code;                  /* 0, or ERR_DNS, ERR_NETWORK (no connection), ERR_LOST (it broke), ERR_TIMEOUT, ERR_TOO_LARGE,
+    int code;                  /* 0, or ERR_DNS (no address, or none in time), ERR_NETWORK (no connection, or none in time),
+                                * ERR_LOST (it broke), ERR_TIMEOUT (asked, no whole answer in time), ERR_TOO_LARGE,
                                 * ERR_CANCELED ... */
     int status;                /* HTTP status, 0 when none arrived */
     struct buf *body;
@@ -30,6 +31,9 @@ struct fetch_result {          /* borrowed, valid during the callback; body may 
     uint64_t started_ms, first_byte_ms, total_ms;   /* started_ms: loop time of the start; the others durations */
     const char *detail;        /* a sentence without URL or key */
 };
+/* Each time the request goes out: its connection stands, the next thing is the request. More than once after a redirect or a
+ * retry, not at all when there was no connection. Called from within curl: only note it, start or cancel nothing. */
+typedef void (*fetch_sent_cb)(void *arg);
 typedef void (*fetch_cb)(void *arg, const struct fetch_result *r);
 
 struct fetch_options {         /* borrowed during fetch_start; zero means default */
@@ -37,9 +41,11 @@ struct fetch_options {         /* borrowed during fetch_start; zero means defaul
     const char *user_agent;
     const char *header;        /* one extra header line or NULL */
     const char *post_body;     /* JSON text for POST, or NULL for GET */
+    const char *secret;        /* a key that is part of the request: masked with '*' where the answer repeats it; or NULL */
     const char *ca_file;       /* own CA bundle or NULL for /etc/ssl/certs as CAPATH */
     uint64_t timeout_ms;       /* default 30000; connect 10000 */
     size_t max_body;           /* default 8 MiB: more gives ERR_TOO_LARGE */
+    fetch_sent_cb sent;        /* or NULL; with the arg of done */
 };
 
 int http_client_new(uv_loop_t *loop, struct http_client **out, struct err *e);

@@ -19,6 +19,7 @@
 #define CONNECT_MS 10000
 #define IDLE_CONNECTION_S 30L
 #define MAX_HEADER_VALUE 1024
+#define MIN_SECRET 8                  /* shorter ones are no keys, and would mask half an answer */
 #define CA_DIRECTORY "/etc/ssl/certs"
 
 _Static_assert(TRANSFER_ERROR_TEXT >= CURL_ERROR_SIZE, "curl writes that much");
@@ -107,12 +108,27 @@ static size_t on_header(char *data, size_t size, size_t n, void *userp)
     return 0;
 }
 
+/* A provider that repeats a key in a message, or a proxy that shows the request, must not carry it into logs, events and songs.
+ * Looks only at what is new and the little before it that could be the key's beginning. */
+static void mask_secret(const struct transfer *t, char *text, size_t len, size_t seen)
+{
+    size_t n = t->secret ? strlen(t->secret) : 0, from = seen >= n ? seen - n + 1 : 0;
+    char *at;
+    while (n >= MIN_SECRET && (at = memmem(text + from, len - from, t->secret, n))) {
+        memset(at, '*', n);
+        from = (size_t)(at - text) + n;
+    }
+}
+
 /* Called with decoded bytes, so that the bound holds for what a compressed answer unfolds to. */
 static size_t on_body(char *data, size_t size, size_t n, void *userp)
 {
     struct transfer *t = userp;
-    if (buf_add(&t->body, data, size * n))
+    size_t seen = t->body.len;
+    if (buf_add(&t->body, data, size * n)) {
+        mask_secret(t, t->body.data, t->body.len, seen);
         return size * n;
+    }
     t->too_large = true;
     return 0;
 }
@@ -122,6 +138,15 @@ static int on_resolver_start(void *resolver, void *reserved, void *userp)
 {
     const struct transfer *t = userp;
     return t->literal ? 0 : 1;
+}
+
+/* The connection stands, new or kept; the request is the next thing curl writes. */
+static int on_prereq(void *userp, char *remote, char *local, int remote_port, int local_port)
+{
+    const struct transfer *t = userp;
+    if (t->sent)
+        t->sent(t->sent_arg);
+    return CURL_PREREQFUNC_OK;
 }
 
 /* --- setting up ------------------------------------------------------------------------------ */
@@ -152,6 +177,8 @@ static void set_connection(struct transfer *t, const struct transfer_setup *s)
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);   /* another host would need a lookup: the fetch decides */
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_prereq);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
     curl_easy_setopt(easy, CURLOPT_RESOLVER_START_FUNCTION, on_resolver_start);
     curl_easy_setopt(easy, CURLOPT_RESOLVER_START_DATA, t);
     curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1L);
@@ -201,7 +228,8 @@ static void set_answer(struct transfer *t, const struct transfer_setup *s)
 
 int transfer_init(struct transfer *t, const struct transfer_setup *s)
 {
-    *t = (struct transfer){.loop = s->loop, .easy = curl_easy_init()};
+    *t = (struct transfer){
+        .loop = s->loop, .easy = curl_easy_init(), .secret = s->secret, .sent = s->sent, .sent_arg = s->arg};
     if (!t->easy)
         return ERR_IO;
     set_request(t, s);
@@ -232,9 +260,17 @@ bool transfer_died_unseen(const struct transfer *t, int curl_code)
     return connects == 0 && t->header_bytes == 0 && t->body.len == 0;
 }
 
-bool transfer_could_not_connect(int curl_code)
+/* A time-out before anything was sent: packets vanish on the way, as they do when the line is dead. */
+static bool was_never_asked(const struct transfer *t, int curl_code)
 {
-    return curl_code == CURLE_COULDNT_CONNECT;
+    long sent = 0;
+    curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
+    return curl_code == CURLE_OPERATION_TIMEDOUT && sent == 0;
+}
+
+bool transfer_could_not_connect(const struct transfer *t, int curl_code)
+{
+    return curl_code == CURLE_COULDNT_CONNECT || was_never_asked(t, curl_code);
 }
 
 int transfer_status(const struct transfer *t)
@@ -256,7 +292,9 @@ char *transfer_header(const struct transfer *t, const char *name)
     struct curl_header *h = NULL;
     if (curl_easy_header(t->easy, name, 0, CURLH_HEADER, -1, &h) != CURLHE_OK)
         return NULL;
-    return mem_strndup(h->value, strnlen(h->value, MAX_HEADER_VALUE));
+    char *value = mem_strndup(h->value, strnlen(h->value, MAX_HEADER_VALUE));
+    mask_secret(t, value, strlen(value), 0);
+    return value;
 }
 
 static const struct {
@@ -295,6 +333,10 @@ int transfer_classify(const struct transfer *t, int curl_code, char *detail, siz
             continue;
         code = failures[i].code;
         what = failures[i].what;
+    }
+    if (was_never_asked(t, curl_code)) {
+        code = ERR_NETWORK;
+        what = "no connection in time";
     }
     if (curl_code == CURLE_PEER_FAILED_VERIFICATION && t->error[0])
         why = t->error;   /* the general sentence does not tell an expired certificate from a foreign one */

@@ -31,21 +31,26 @@ struct transfer_setup {                       /* borrowed; the strings must live
     uv_loop_t *loop;
     const struct target *target;
     const char *addresses;                    /* "192.0.2.1,[2001:db8::1]"; empty when the host is one itself */
-    const char *user_agent, *header, *post_body, *ca_file;   /* may be NULL */
+    const char *user_agent, *header, *post_body, *secret, *ca_file;   /* may be NULL */
     size_t max_body;
     uint64_t timeout_ms;
     bool fresh;                               /* on no connection that was used before */
+    void (*sent)(void *arg);                  /* called when the request goes out, from within curl; or NULL */
+    void *arg;
 };
 
 struct transfer {                             /* embedded; does not move while it runs */
     uv_loop_t *loop;
     void *easy;                               /* NULL when there is none */
     void *headers, *resolve;                  /* curl_slist */
+    const char *secret;                       /* masked in what comes back; borrowed, may be NULL */
     struct buf body;
     size_t header_bytes;
     uint64_t first_byte_at;                   /* loop time; 0 for none */
     bool literal;                             /* the host is an address */
     bool too_large;
+    void (*sent)(void *arg);
+    void *sent_arg;
     char error[TRANSFER_ERROR_TEXT];
 };
 
@@ -55,7 +60,8 @@ void transfer_deinit(struct transfer *t);     /* safe on a zeroed or ended one; 
 
 /* A kept connection had died before the server could have seen the request. */
 bool transfer_died_unseen(const struct transfer *t, int curl_code);
-bool transfer_could_not_connect(int curl_code);
+/* Nothing was asked: refused, or no connection in time. */
+bool transfer_could_not_connect(const struct transfer *t, int curl_code);
 int transfer_status(const struct transfer *t);                 /* 0 when none arrived */
 char *transfer_location(const struct transfer *t);             /* returns new: where a redirect leads, absolute; NULL for none */
 char *transfer_header(const struct transfer *t, const char *name);   /* returns new, cut at 1 KiB; NULL when absent */

@@ -152,6 +152,7 @@ void conn_answered(struct conn *c)
 {
     struct http_server *s = c->server;
 
+    c->served = true;
     if (!c->keep || s->closing) {
         conn_finish(c);
         return;
@@ -389,6 +390,32 @@ void conn_sweep(struct conn *c, uint64_t now)
 
 /* --- accept ----------------------------------------------------------------------------------------------- */
 
+/* Nobody is waiting on it: the answer is gone out, or the client has not asked. */
+static bool may_go(const struct conn *c)
+{
+    return !c->refused && (c->state == CONN_LINGER || (c->state == CONN_READ && c->in.len == 0));
+}
+
+static int worth(const struct conn *c)
+{
+    return c->state == CONN_LINGER ? 0 : c->served ? 2 : 1;
+}
+
+/* All places are taken: whoever only holds one gives it up. First who was refused anyway, then who never asked for anything, then
+ * who has been silent for longest. A page that is at work keeps its connection; an idle browser opens another unnoticed. */
+static void make_room(struct http_server *s)
+{
+    struct conn *least = NULL;
+
+    list_each_safe(l, next, &s->conns) {
+        struct conn *c = container_of(l, struct conn, link);
+        if (may_go(c) && (!least || worth(c) < worth(least) || (worth(c) == worth(least) && c->deadline < least->deadline)))
+            least = c;
+    }
+    if (least)
+        conn_close(least, "its place is needed");
+}
+
 static void refuse_busy(struct conn *c)
 {
     c->request = request_new(++c->server->next_request_id, c->local);
@@ -430,6 +457,8 @@ void conn_accept(struct http_server *s, struct listener *l)
     struct conn *c = conn_new(s, l->local);
     int rc = uv_accept(&l->u.stream, &c->u.stream);
 
+    if (s->conn_count >= HTTP_MAX_CONNECTIONS)
+        make_room(s);
     c->refused = s->conn_count >= HTTP_MAX_CONNECTIONS;
     server_conn_opened(s, c);
     if (rc != 0 || s->refused_count > MAX_REFUSED) {

@@ -115,6 +115,14 @@ void stream_on_drain(struct stream *st, void (*on_drain)(void *arg), void *arg)
     st->drain_arg = arg;
 }
 
+void stream_abort(struct stream *st)
+{
+    if (st->conn->state == CONN_CLOSED)
+        return;
+    st->ending = true;
+    conn_close(st->conn, "the answer could not be completed");
+}
+
 void stream_end(struct stream *st, struct slice last)
 {
     if (st->ending || st->conn->state == CONN_CLOSED)

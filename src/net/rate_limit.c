@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -20,6 +21,9 @@ struct rate_limit {
     double last_start;         /* monotonic ms; meaningless until has_started */
     double hold_until;         /* monotonic ms; 0 for none */
     int64_t last_wall;         /* 0 for never */
+    double sent[RATE_WINDOW_MOST];   /* monotonic ms when requests went out, newest first */
+    int n_sent;
+    int unsent;                /* started, not gone out yet */
     bool has_started;
     bool wanted;
     bool closing;
@@ -38,10 +42,34 @@ static double now_ms(const struct rate_limit *r)
     return (double)clock_mono(r->clock);
 }
 
+/* How many may go out within a window: as many as starts fit into a second. */
+static double window_size(const struct rate_limit *r)
+{
+    return floor(1000.0 / r->interval_ms) + 1;
+}
+
+/* When the window has room for one more. Of n + 1 requests that went out within a window, the one that started last
+ * found the other n unsent or recently sent: so it must not start while there are n of those. */
+static double window_free_at(const struct rate_limit *r)
+{
+    double room = window_size(r) - 1 - r->unsent;   /* for those that were sent */
+
+    if (room >= RATE_WINDOW_MOST || r->n_sent <= room)
+        return room < 0 ? INFINITY : 0;
+    return room < 0 ? INFINITY : r->sent[(int)room] + RATE_WINDOW_MS;
+}
+
 static double free_at(const struct rate_limit *r)
 {
     double at = r->has_started ? r->last_start + r->interval_ms : 0;
-    return at > r->hold_until ? at : r->hold_until;
+    return fmax(fmax(at, r->hold_until), window_free_at(r));
+}
+
+static void note_sent(struct rate_limit *r, double at)
+{
+    memmove(r->sent + 1, r->sent, (RATE_WINDOW_MOST - 1) * sizeof *r->sent);
+    r->sent[0] = at;
+    r->n_sent += r->n_sent < RATE_WINDOW_MOST;
 }
 
 static double remaining_ms(const struct rate_limit *r)
@@ -59,6 +87,8 @@ static void arm(struct rate_limit *r)
     if (!r->wanted || r->closing)
         return;
     double left = remaining_ms(r);
+    if (isinf(left))   /* the one that is sent next arms it */
+        return;
     uint64_t wait = left <= 0 ? 0 : left < 1 ? 1 : (uint64_t)left;
     uv_update_time(r->loop);   /* the cached time may be old after a long callback: the timer would fire early */
     uv_timer_start(&r->timer, on_timer, wait, 0);
@@ -127,7 +157,27 @@ bool rate_limit_take(struct rate_limit *r)
     r->has_started = true;
     r->last_start = now;
     r->last_wall = clock_wall(r->clock);
+    note_sent(r, now);
     return true;
+}
+
+void rate_limit_unsent(struct rate_limit *r)
+{
+    memmove(r->sent, r->sent + 1, (RATE_WINDOW_MOST - 1) * sizeof *r->sent);
+    r->n_sent--;
+    r->unsent++;
+}
+
+void rate_limit_sent(struct rate_limit *r)
+{
+    r->unsent--;
+    note_sent(r, now_ms(r));
+    arm(r);
+}
+
+void rate_limit_sent_again(struct rate_limit *r)
+{
+    note_sent(r, now_ms(r));
 }
 
 void rate_limit_set_interval(struct rate_limit *r, double interval_ms)
@@ -152,7 +202,7 @@ void rate_limit_hold(struct rate_limit *r, uint64_t ms)
 
 uint64_t rate_limit_wait_ms(const struct rate_limit *r)
 {
-    double left = remaining_ms(r);
+    double left = fmin(remaining_ms(r), fmax(r->interval_ms, r->hold_until - now_ms(r)));
     uint64_t whole = (uint64_t)left;
     return (double)whole < left ? whole + 1 : whole;
 }

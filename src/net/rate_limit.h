@@ -1,7 +1,9 @@
 /* Token bucket for one provider: start to start on the monotonic clock, kept across restarts.
  *
  * The bucket holds one token and refills one per interval: starts are never closer than the
- * interval, however long the pause before, so a strict "n per second" limit holds in every window.
+ * interval, however long the pause before. The server counts arrivals, though, and a request that first
+ * needs a connection arrives later than it started; so the limiter also keeps when requests went out, and lets
+ * none start that could make one too many in any second (RATE_WINDOW_MS), whatever those still connecting do.
  * The waiter is called from a loop timer. With clock_system the monotonic clock is read finer than
  * the face of struct clock tells: whole milliseconds would lose half a percent at five a second.
  * Loop thread only.
@@ -14,6 +16,11 @@
 #include <uv.h>
 
 #include "base/clock.h"
+
+/* A second and what timers and servers may be apart. Five intervals of 204 ms are longer, so it costs no budget. */
+#define RATE_WINDOW_MS 1010.0
+/* Windows are kept for up to so many requests a second; faster is for own mirrors, which have no such limit. */
+#define RATE_WINDOW_MOST 16
 
 struct rate_limit;
 typedef void (*rate_limit_cb)(void *arg);
@@ -30,11 +37,19 @@ void rate_limit_unwant(struct rate_limit *r);
 /* Takes the token if it is free now; false (and nothing taken) if not. Call it inside ready right before the request starts. */
 bool rate_limit_take(struct rate_limit *r);
 
+/* After a take: its request has not gone out yet (it connects first). Until rate_limit_sent it counts as going out at any moment.
+ * Without this call a taken token counts as sent at once. */
+void rate_limit_unsent(struct rate_limit *r);
+/* One request for which rate_limit_unsent was called went out now, or never will. */
+void rate_limit_sent(struct rate_limit *r);
+/* A request that was sent went out once more (a redirect, a connection that had died): the server counts it, too. */
+void rate_limit_sent_again(struct rate_limit *r);
+
 void rate_limit_set_interval(struct rate_limit *r, double interval_ms);
 double rate_limit_interval(const struct rate_limit *r);
 /* No token before `ms` from now (a refusal, Retry-After); never shortens an earlier hold. */
 void rate_limit_hold(struct rate_limit *r, uint64_t ms);
-/* Milliseconds until the next token; 0 when free. */
+/* Milliseconds until the next token, as far as can be said while requests are unsent; 0 when free. */
 uint64_t rate_limit_wait_ms(const struct rate_limit *r);
 
 /* For persistence: the wall time of the last take (0 never), and restoring it at start: the next token comes one

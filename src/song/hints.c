@@ -1,170 +1,16 @@
 /* Known artists and words that hint at a part's role; see hints.h. Pure, any thread. */
 #include "song/hints.h"
 
-#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "song/fold.h"
 
-/* The longest text that is looked at; a longer part is a title anyway. */
-#define LOOK_MAX 160
+#define LOOK_MAX ARTIST_KEY_MAX
 
 /* clang-format off */
-/* Folded (fold.h), without "the", in byte order. Names that are ordinary words ("Yes", "Live") are left out. */
-static const char *const artists[] = {
-    "10cc", "2 unlimited", "21 pilots", "2pac", "3 doors down", "30 seconds to mars", "311", "38 special", "4 non blondes",
-    "5 seconds of summer", "50 cent", "54 40", "98 degrees", "a ha", "a1", "abba", "ac dc", "ace of base", "adam and the ants",
-    "adam ant", "adele", "ado", "adriano celentano", "aerosmith", "aespa", "afgan", "aimer", "air supply", "ajr", "akb48",
-    "akon", "al bano", "al green", "alabama", "alan jackson", "alan walker", "alanis morissette", "alejandro sanz",
-    "alice cooper", "alice in chains", "alicia keys", "alison krauss", "all saints", "allman brothers", "allman brothers band",
-    "alphaville", "american authors", "amon amarth", "amy grant", "amy macdonald", "amy winehouse", "andre hazes",
-    "andrea berg", "andrea bocelli", "andreas gabalier", "andy gibb", "andy williams", "angela bofill", "animals",
-    "anita baker", "anne marie", "anne murray", "annie lennox", "anthrax", "apo hiking society", "aqua", "arctic monkeys",
-    "aretha franklin", "ariana grande", "art garfunkel", "arthur nery", "ateez", "atomic kitten", "ava max",
-    "avenged sevenfold", "avicii", "avril lavigne", "b 52s", "b witched", "b z", "b52s", "babymetal",
-    "bachman turner overdrive", "back number", "backstreet boys", "bad bunny", "bad company", "bad finger", "badfinger",
-    "bananarama", "bangles", "barbra streisand", "barenaked ladies", "barry manilow", "barry white", "basia", "bastille",
-    "beach boys", "beastie boys", "beatles", "beautiful south", "bebe rexha", "bee gees", "belinda carlisle", "bell biv devoe",
-    "ben and ben", "ben e king", "ben howard", "benson boone", "bette midler", "beyonce", "big and rich", "bigbang",
-    "bill haley", "bill haley and his comets", "bill withers", "billie eilish", "billie holiday", "billy idol", "billy joel",
-    "billy ocean", "billy ray cyrus", "black crowes", "black eyed peas", "black keys", "black sabbath", "blackpink",
-    "blake shelton", "blind faith", "blind guardian", "blink 182", "blof", "blondie", "blue oyster cult", "blues brothers",
-    "blues traveler", "blur", "bob dylan", "bob marley", "bob marley and the wailers", "bob seger", "bobby brown",
-    "bobby darin", "bobby goldsboro", "bobby vinton", "bon jovi", "boney m", "bonnie raitt", "bonnie tyler", "boston",
-    "bowling for soup", "boyz ii men", "boyzone", "brad paisley", "brenda lee", "brian adams", "britney spears", "bronski beat",
-    "brooks and dunn", "bruce springsteen", "bruno e marrone", "bruno mars", "bryan adams", "bryan ferry", "bts", "buddy holly",
-    "buena vista social club", "buffalo springfield", "bullet for my valentine", "bump of chicken", "busted", "byrds",
-    "caetano veloso", "calvin harris", "camila cabello", "capital cities", "capital inicial", "cardigans", "carlos vives",
-    "carly rae jepsen", "carly simon", "carole king", "carpenters", "carrie underwood", "cars", "cat stevens", "ccr",
-    "celine dion", "chaka khan", "chappell roan", "charles aznavour", "charley pride", "charlie daniels band", "charlie puth",
-    "charlie rich", "cheap trick", "cher", "chicago", "chitaozinho e xororo", "chordettes", "chris brown", "chris de burgh",
-    "chris isaak", "chris stapleton", "christina aguilera", "christina perri", "christopher cross", "christy moore", "chrisye",
-    "chubby checker", "chumbawamba", "cilla black", "clannad", "clash", "clean bandit", "cliff richard", "clint black",
-    "cody johnson", "cold chisel", "coldplay", "collective soul", "color me badd", "commodores", "communards", "conan gray",
-    "conway twitty", "coolio", "corrs", "counting crows", "cranberries", "creed", "creedence clearwater revival",
-    "crosby stills and nash", "crosby stills nash and young", "crowded house", "crystal gayle", "culture beat", "culture club",
-    "cure", "cutting crew", "cyndi lauper", "daddy yankee", "dalida", "dam vinh hung", "dan nguyen", "daniel odonnell",
-    "daryl hall and john oates", "daughtry", "dave clark five", "dave matthews band", "david bowie", "david cassidy",
-    "david cook", "david guetta", "david hasselhoff", "dean lewis", "dean martin", "deana carter", "december avenue",
-    "deep blue something", "deep purple", "def leppard", "delfonics", "demi lovato", "den vau", "deniece williams",
-    "depeche mode", "derek and the dominos", "dermot kennedy", "des ree", "destinys child", "dewa 19", "dido", "die arzte",
-    "die toten hosen", "dierks bentley", "dina carroll", "dinah washington", "dio", "dionne warwick", "dire straits",
-    "disclosure", "disturbed", "dixie chicks", "djavan", "doe maar", "doja cat", "dolly parton", "don henley", "don mclean",
-    "don williams", "donna summer", "donny osmond", "doobie brothers", "doors", "doris day", "dr alban", "dr dre",
-    "dragonforce", "drake", "dramatics", "drifters", "dropkick murphys", "dua lipa", "dubliners", "duc phuc", "duffy",
-    "duran duran", "dusty springfield", "dwight yoakam", "e17", "eagles", "earth wind and fire", "ed sheeran", "eddie rabbitt",
-    "eddy grant", "edith piaf", "eiffel 65", "electric light orchestra", "elis regina", "elkie brooks", "ella fitzgerald",
-    "ellie goulding", "elo", "elton john", "elton john and kiki dee", "elvis", "elvis costello", "elvis presley", "emeli sande",
-    "eminem", "en vogue", "engelbert humperdinck", "enrique iglesias", "enya", "epica", "eppu normaali", "eraserheads",
-    "erasure", "eric carmen", "eric church", "eric clapton", "eros ramazzotti", "etta james", "europe", "eurythmics",
-    "evanescence", "everly brothers", "everything but the girl", "ex battalion", "exo", "exodus", "extreme", "faith hill",
-    "faith no more", "falco", "fall out boy", "fats domino", "fergie", "fifth harmony", "five finger death punch",
-    "fleetwood mac", "flo rida", "flogging molly", "florence and the machine", "florida georgia line", "foghat", "foo fighters",
-    "foreigner", "foster and allen", "foster the people", "fountains of wayne", "four seasons", "four tops", "francis cabrel",
-    "frank sinatra", "frankie goes to hollywood", "frankie valli", "frankie valli and the four seasons", "franz ferdinand",
-    "freddie aguilar", "freddie mercury", "freddy fender", "freestyle", "fugees", "fujii kaze", "gabrielle", "gamma ray",
-    "garth brooks", "gary barlow", "gary moore", "gary valenciano", "gasolin", "gene pitney", "genesis", "george benson",
-    "george ezra", "george harrison", "george jones", "george michael", "george strait", "george thorogood",
-    "gerry and the pacemakers", "gianna nannini", "gilbert osullivan", "gilberto gil", "gin blossoms", "gin wigmore",
-    "gipsy kings", "girls aloud", "girls generation", "gladys knight", "gladys knight and the pips", "glass animals",
-    "glen campbell", "glenn frey", "gloria estefan", "gloria gaynor", "gnarls barkley", "go west", "godsmack", "goo goo dolls",
-    "good charlotte", "gordon lightfoot", "gorillaz", "got7", "gotye", "gov t mule", "grand funk railroad", "grateful dead",
-    "green day", "gretchen wilson", "guess who", "guns n roses", "guus meeuwis", "gwen stefani", "gyllene tider", "haddaway",
-    "hakan hellstrom", "hall and oates", "hammerfall", "hank williams", "hank williams jr", "hanson",
-    "harold melvin and the blue notes", "harry belafonte", "harry chapin", "harry connick jr", "harry nilsson", "harry styles",
-    "heather small", "heaven 17", "helene fischer", "helloween", "herbert gronemeyer", "hermans hermits", "heroes del silencio",
-    "hikaru utada", "ho quang hieu", "hoang dung", "hoang thuy linh", "hollies", "hoobastank", "hootie and the blowfish",
-    "hot chocolate", "hothouse flowers", "house of pain", "howard jones", "howie day", "hozier", "huey lewis and the news",
-    "human league", "humble pie", "hurts", "i belong to the zoo", "ike and tina turner", "ikon", "il divo", "imagine dragons",
-    "incubus", "indochine", "inxs", "irene cara", "iron maiden", "isley brothers", "itzy", "iu", "ivete sangalo", "iwan fals",
-    "jackie wilson", "jackson 5", "jackson browne", "jackson five", "jacques brel", "jake bugg", "james arthur", "james bay",
-    "james blunt", "james brown", "james ingram", "james morrison", "james taylor", "jamiroquai", "janet jackson",
-    "janis joplin", "jason aldean", "jason derulo", "jason mraz", "jay z", "jean jacques goldman", "jeff beck",
-    "jefferson airplane", "jelly roll", "jennifer lopez", "jennifer paige", "jennifer rush", "jerry lee lewis", "jess glynne",
-    "jessie j", "jethro tull", "jewel", "jim croce", "jim reeves", "jimi hendrix", "jimmy barnes", "jimmy buffett",
-    "jimmy eat world", "jo dee messina", "joan jett", "joan jett and the blackhearts", "joaquin sabina", "joe cocker",
-    "joe dassin", "john anderson", "john denver", "john farnham", "john legend", "john lennon", "john mayer", "john mellencamp",
-    "john michael montgomery", "john travolta and olivia newton john", "johnny cash", "johnny cash and june carter",
-    "johnny hallyday", "johnny mathis", "jonas brothers", "joni mitchell", "jorge e mateus", "jose feliciano", "jose jose",
-    "josh groban", "josh turner", "jota quest", "journey", "jovanotti", "joy division", "juan gabriel", "juan karlos", "juanes",
-    "judas priest", "judds", "judy garland", "julie london", "julio iglesias", "justin bieber", "justin timberlake",
-    "kacey musgraves", "kahitna", "kaiser chiefs", "kajagoogoo", "kansas", "kanye west", "kate bush", "katy perry",
-    "kc and the sunshine band", "keane", "keith urban", "kelly clarkson", "kenny chesney", "kenny g", "kenny loggins",
-    "kenny rogers", "kenny rogers and dolly parton", "kenshi yonezu", "kesha", "khac viet", "kid rock", "kiki dee", "killers",
-    "killswitch engage", "kim larsen", "kim wilde", "kimbra", "king gnu", "kings of leon", "kinks", "kodaline",
-    "kool and the gang", "korn", "kraftklub", "kris kristofferson", "kt tunstall", "kygo", "kylie minogue", "kz tandingan",
-    "la bouche", "labelle", "lady a", "lady antebellum", "lady gaga", "lady gaga and bradley cooper", "lainey wilson",
-    "lam truong", "lamb of god", "lana del rey", "lars winnerback", "laura pausini", "le quyen", "leann rimes", "led zeppelin",
-    "lee ann womack", "legiao urbana", "leif garrett", "lenny kravitz", "leo sayer", "leona lewis", "leonard cohen", "level 42",
-    "lewis capaldi", "lfo", "lifehouse", "ligabue", "lil nas x", "lil wayne", "lily allen", "limp bizkit", "linda ronstadt",
-    "linkin park", "lionel richie", "lisa stansfield", "little big town", "little mix", "little richard", "little river band",
-    "lizzo", "lonestar", "lorde", "lordi", "loretta lynn", "los lobos", "lou bega", "louis armstrong", "ludacris", "luis fonsi",
-    "luis miguel", "luke bryan", "luke combs", "luther vandross", "lynyrd skynyrd", "m people", "macklemore", "madness",
-    "madonna", "mamamoo", "mamas and the papas", "mana", "manfred mann", "manhattans", "manic street preachers", "marc anthony",
-    "marco borsato", "mariah carey", "marie osmond", "marilia mendonca", "marilyn manson", "marilyn monroe", "marisa monte",
-    "marius muller westernhagen", "mark forster", "mark ronson", "maroon 5", "marshall tucker band", "martha and the vandellas",
-    "martha reeves and the vandellas", "martin garrix", "martina mcbride", "marty robbins", "marvelettes", "marvin gaye",
-    "marvin gaye and tammi terrell", "mary chapin carpenter", "mastodon", "matchbox 20", "matchbox twenty", "matt bianco",
-    "max gazze", "mc hammer", "mcfly", "meat loaf", "meatloaf", "mecano", "megadeth", "megan moroney", "meghan trainor",
-    "men at work", "mercyme", "meredith brooks", "merle haggard", "metallica", "michael bolton", "michael buble",
-    "michael jackson", "michael learns to rock", "michel sardou", "michelle branch", "midnight oil", "mika", "miley cyrus",
-    "milky chance", "mina", "minnie riperton", "miranda lambert", "moira dela torre", "molly hatchet", "monkees",
-    "montgomery gentry", "moody blues", "morgan wallen", "motley crue", "motorhead", "mr big", "mr children", "mr mister",
-    "mr siro", "muddy waters", "mumford and sons", "muse", "my chemical romance", "my tam", "mylene farmer", "nana mouskouri",
-    "nancy sinatra", "nas", "nat king cole", "natalie cole", "natalie imbruglia", "nathan carter", "naughty by nature",
-    "nazareth", "nct", "ne yo", "neil diamond", "neil sedaka", "neil young", "nelly", "nelly furtado", "nena", "neon trees",
-    "new edition", "new kids on the block", "newton faulkner", "nhu quynh", "nickelback", "nicki minaj", "nightwish",
-    "nik kershaw", "nina simone", "nine inch nails", "nirvana", "no doubt", "noah kahan", "nora en pure", "norah jones",
-    "notorious big", "nsync", "o town", "oak ridge boys", "oasis", "official hige dandism", "offspring", "ojays",
-    "olivia newton john", "olivia rodrigo", "omd", "one direction", "one ok rock", "one republic", "onerepublic",
-    "os paralamas do sucesso", "osmonds", "otis redding", "outkast", "outlaws", "owl city", "ozzy osbourne", "p nk",
-    "panic at the disco", "pantera", "paolo nutini", "papa roach", "paramore", "parokya ni edgar", "partridge family",
-    "pat benatar", "patricia kaas", "patsy cline", "patti labelle", "patti smith", "paul anka", "paul mccartney", "paul simon",
-    "paul weller", "paul young", "paula abdul", "peabo bryson", "pearl jam", "peggy lee", "percy sledge", "perfume",
-    "pet shop boys", "peter fox", "peter frampton", "peter gabriel", "peter maffay", "petula clark", "phan manh quynh",
-    "pharrell williams", "phil collins", "phil vassar", "phish", "pink floyd", "pitbull", "platters", "pogues", "police",
-    "portugal the man", "post malone", "powderfinger", "powerwolf", "pretenders", "prince", "proclaimers", "psy", "puff daddy",
-    "pulp", "pussycat dolls", "quang le", "queen", "queen and david bowie", "queens of the stone age", "r kelly", "raconteurs",
-    "radiohead", "radwimps", "rage against the machine", "raisa", "rammstein", "ramones", "randy newman", "randy travis",
-    "rascal flatts", "rasmus", "raul seixas", "ray charles", "real mccoy", "reba mcentire", "red hot chili peppers",
-    "red velvet", "rednex", "regine velasquez", "rem", "reo speedwagon", "ricardo arjona", "ricchi e poveri", "richard marx",
-    "rick astley", "rick springfield", "ricky martin", "right said fred", "righteous brothers", "rihanna", "ringo starr",
-    "rita ora", "ritchie valens", "rivermaya", "robbie williams", "robert palmer", "roberta flack", "roberto carlos",
-    "robin thicke", "robin trower", "robyn", "rocio durcal", "rod stewart", "roger miller", "roland kaiser", "rolling stones",
-    "ronan keating", "ronettes", "ronnie milsap", "rosenstolz", "rossa", "roxette", "roxy music", "roy orbison", "rozalla",
-    "ruben blades", "rubettes", "rudimental", "rufus", "run dmc", "s club 7", "sabaton", "sabrina carpenter", "sade",
-    "salt n pepa", "sam and dave", "sam cooke", "sam fender", "sam smith", "sandie shaw", "santana", "sarah geronimo",
-    "sarah mclachlan", "savage garden", "savoy brown", "saxon", "scooter", "scorpions", "script", "seal", "sean paul",
-    "searchers", "seiler und speer", "selena", "selena gomez", "semisonic", "sepultura", "serge gainsbourg", "seventeen",
-    "sex pistols", "shaggy", "shakin stevens", "shakira", "shania twain", "sharon cuneta", "shaun cassidy", "shawn mendes",
-    "sheena easton", "sheila on 7", "sheryl crow", "shinee", "shirelles", "shirley bassey", "showaddywaddy", "sia", "side a",
-    "sigrid", "silbermond", "silverchair", "simon and garfunkel", "simple minds", "simple plan", "simply red", "sinead oconnor",
-    "sir mix a lot", "sister sledge", "six60", "sixpence none the richer", "skank", "slade", "slank", "slayer", "slipknot",
-    "small faces", "smash mouth", "smashing pumpkins", "smiths", "smokey robinson", "smokie", "snoop dogg", "snow patrol",
-    "soda stereo", "soft cell", "son tung m tp", "son tung mtp", "sonata arctica", "sonny and cher", "soul asylum",
-    "soul ii soul", "soundgarden", "southern all stars", "spandau ballet", "spice girls", "spin doctors", "spinners", "spitz",
-    "split enz", "sportfreunde stiller", "st12", "staind", "statler brothers", "status quo", "steely dan", "steppenwolf",
-    "stereophonics", "steve earle", "steve miller band", "stevie nicks", "stevie wonder", "sting", "stone sour",
-    "stone temple pilots", "stranglers", "stratovarius", "stray cats", "stray kids", "strokes", "stromae", "stylistics", "styx",
-    "sugababes", "sugarland", "sum 41", "super junior", "supertramp", "supremes", "swing out sister", "system of a down",
-    "t rex", "taeyeon", "take that", "talking heads", "tammy wynette", "tanya tucker", "taylor swift", "tears for fears",
-    "teddy pendergrass", "teddy swims", "temptations", "ten years after", "testament", "th dudes", "thin lizzy",
-    "third eye blind", "thompson twins", "three dog night", "tim bendzko", "tim mcgraw", "tina turner", "tiziano ferro", "tlc",
-    "toby keith", "tom jobim", "tom jones", "tom odell", "tom petty", "tom petty and the heartbreakers", "tom walker",
-    "tone loc", "tones and i", "toni braxton", "tony bennett", "toploader", "toto", "tracy chapman", "travis", "travis tritt",
-    "trisha yearwood", "trivium", "troggs", "tuan hung", "tulus", "turtles", "tv 2", "twenty one pilots", "twice",
-    "two door cinema club", "tyler the creator", "u2", "ub40", "udo jurgens", "ufo", "ulf lundell", "ultravox", "umberto tozzi",
-    "usher", "utada hikaru", "van halen", "van morrison", "vance joy", "vanessa carlton", "vanessa paradis", "vanilla ice",
-    "vasco rossi", "vaundy", "vengaboys", "veronica maggio", "verve", "vicente fernandez", "village people", "vince gill",
-    "violent femmes", "volbeat", "walk the moon", "warren zevon", "waterboys", "weeknd", "weezer", "weird al yankovic",
-    "westlife", "wet wet wet", "wham", "white stripes", "whitesnake", "whitney houston", "widespread panic", "willie nelson",
-    "wilson pickett", "wir sind helden", "wolfe tones", "wolfgang petry", "wolfmother", "x japan", "xavier naidoo", "xtc",
-    "yardbirds", "yazoo", "yeng constantino", "yoasobi", "young mc", "zac brown band", "zach bryan", "zack tabudlo",
-    "zara larsson", "zaz", "zeze di camargo e luciano", "zombies", "zucchero", "zz top",
-};
-
 /* First names that singers carry. */
 static const char *const first_names[] = {
     "aaron", "adam", "alan", "albert", "alex", "alice", "alicia", "alison", "amanda", "amy", "andrea", "andreas", "andrew",
@@ -199,35 +45,37 @@ static const char *const first_names[] = {
 
 /* Words of titles. */
 static const char *const title_words[] = {
-    "about", "after", "again", "ain", "ako", "all", "alone", "always", "am", "amor", "ang", "another", "anymore", "anything",
-    "are", "arms", "away", "baby", "back", "be", "beautiful", "because", "been", "before", "believe", "better", "blame", "body",
-    "born", "break", "breathe", "bring", "broken", "burn", "bye", "call", "came", "can", "cant", "care", "christmas", "close",
-    "coeur", "come", "comes", "como", "corazon", "could", "crazy", "cry", "crying", "dance", "dancing", "das", "day", "days",
-    "des", "dich", "did", "die", "dir", "do", "does", "dont", "door", "down", "dream", "dreams", "du", "easy", "end", "ever",
-    "every", "everybody", "everything", "everytime", "eyes", "fall", "falling", "feel", "feeling", "feels", "find", "fire",
-    "first", "fly", "for", "forever", "forget", "from", "get", "girl", "give", "go", "goes", "goin", "going", "gone", "gonna",
-    "good", "goodbye", "got", "gotta", "hallelujah", "hands", "happy", "hard", "hate", "have", "he", "heart", "heaven", "hello",
-    "help", "her", "here", "hes", "hey", "high", "him", "his", "hold", "home", "hot", "how", "hurt", "i", "ich", "id", "if",
-    "ikaw", "ill", "im", "in", "into", "is", "isnt", "ist", "it", "its", "ive", "je", "just", "ka", "kang", "keep", "kill",
-    "kita", "knock", "know", "ko", "lang", "last", "leave", "leaving", "les", "let", "lets", "letter", "lie", "liebe", "life",
-    "light", "like", "lonely", "long", "look", "lose", "lost", "love", "loved", "lover", "loves", "loving", "luna", "made",
-    "mahal", "make", "maybe", "me", "mean", "mein", "mga", "mi", "mich", "mind", "mine", "mir", "miss", "moi", "moment", "mon",
-    "moon", "more", "morning", "my", "myself", "na", "ne", "need", "never", "ng", "nga", "nice", "nicht", "night", "nights",
-    "nobody", "noche", "not", "nothing", "now", "nur", "oh", "on", "once", "only", "our", "out", "over", "pa", "party", "pas",
-    "place", "play", "please", "por", "promise", "puso", "que", "quiero", "rain", "remember", "ride", "right", "river", "road",
-    "roll", "rolling", "run", "sa", "sad", "said", "sana", "save", "say", "see", "send", "shake", "she", "should", "show",
-    "side", "sin", "sing", "sleep", "slow", "smile", "so", "some", "somebody", "someone", "something", "somewhere", "song",
-    "sorry", "stand", "stay", "still", "stop", "strong", "summer", "sun", "sunshine", "take", "talk", "tears", "tell", "than",
-    "that", "thats", "them", "then", "there", "these", "they", "thing", "things", "think", "this", "thousand", "through",
-    "till", "time", "times", "to", "today", "together", "toi", "tomorrow", "tonight", "too", "touch", "true", "try", "turn",
-    "und", "under", "une", "until", "up", "us", "vida", "voy", "wait", "waiting", "wake", "walk", "wanna", "want", "was",
-    "wasnt", "way", "we", "well", "wenn", "were", "weve", "what", "whatever", "when", "where", "whole", "why", "will", "wind",
-    "wish", "with", "without", "woman", "wonderful", "wont", "worth", "would", "wrong", "ya", "years", "yes", "yesterday",
-    "you", "youd", "youll", "your", "youre", "yours", "youve",
+    "about", "after", "again", "ain", "ako", "all", "alone", "always", "am", "amor", "ang", "another", "anymore",
+    "anything", "are", "arms", "away", "baby", "back", "be", "beautiful", "because", "been", "before", "believe", "better",
+    "blame", "body", "born", "break", "breathe", "bring", "broken", "burn", "bye", "call", "came", "can", "cant", "care",
+    "christmas", "close", "coeur", "come", "comes", "como", "corazon", "could", "crazy", "cry", "crying", "dance",
+    "dancing", "das", "day", "days", "des", "dich", "did", "die", "dir", "do", "does", "dont", "door", "down", "dream",
+    "dreams", "du", "duet", "easy", "end", "ever", "every", "everybody", "everything", "everytime", "eyes", "fall",
+    "falling", "feel", "feeling", "feels", "find", "fire", "first", "fly", "for", "forever", "forget", "from", "get",
+    "girl", "give", "go", "goes", "goin", "going", "gone", "gonna", "good", "goodbye", "got", "gotta", "hallelujah",
+    "hands", "happy", "hard", "hate", "have", "he", "heart", "heaven", "hello", "help", "her", "here", "hes", "hey", "high",
+    "him", "his", "hold", "home", "hot", "how", "hurt", "i", "ich", "id", "if", "ikaw", "ill", "im", "in", "into", "is",
+    "isnt", "ist", "it", "its", "ive", "je", "just", "ka", "kang", "karaoke", "keep", "kill", "kita", "knock", "know", "ko",
+    "lang", "last", "leave", "leaving", "les", "let", "lets", "letter", "lie", "liebe", "life", "light", "like", "live",
+    "lonely", "long", "look", "lose", "lost", "love", "loved", "lover", "loves", "loving", "luna", "lyrics", "made",
+    "mahal", "make", "maybe", "me", "mean", "mein", "mga", "mi", "mich", "mind", "mine", "mir", "miss", "moi", "moment",
+    "mon", "moon", "more", "morning", "music", "my", "myself", "na", "ne", "need", "never", "ng", "nga", "nice", "nicht",
+    "night", "nights", "nobody", "noche", "not", "nothing", "now", "nur", "oh", "on", "once", "only", "our", "out", "over",
+    "pa", "party", "pas", "place", "play", "please", "por", "promise", "puso", "que", "quiero", "rain", "remember", "ride",
+    "right", "river", "road", "roll", "rolling", "run", "sa", "sad", "said", "sana", "save", "say", "see", "send", "shake",
+    "she", "should", "show", "side", "sin", "sing", "sleep", "slow", "smile", "so", "some", "somebody", "someone",
+    "something", "somewhere", "song", "sorry", "stand", "stay", "still", "stop", "strong", "summer", "sun", "sunshine",
+    "take", "talk", "tears", "tell", "than", "that", "thats", "them", "then", "there", "these", "they", "thing", "things",
+    "think", "this", "thousand", "through", "till", "time", "times", "to", "today", "together", "toi", "tomorrow",
+    "tonight", "too", "touch", "true", "try", "turn", "und", "under", "une", "until", "up", "us", "version", "vida",
+    "video", "voy", "wait", "waiting", "wake", "walk", "wanna", "want", "was", "wasnt", "way", "we", "well", "wenn", "were",
+    "weve", "what", "whatever", "when", "where", "whole", "why", "will", "wind", "wish", "with", "without", "woman",
+    "wonderful", "wont", "worth", "would", "wrong", "ya", "years", "yes", "yesterday", "you", "youd", "youll", "your",
+    "youre", "yours", "youve",
 };
 
 /* Words of names of bands and of credits. */
-static const char *const artist_words[] = {
+static const char *const credit_words[] = {
     "band", "boys", "brothers", "cast", "choir", "crew", "dj", "ensemble", "feat", "featuring", "ft", "gang", "jr", "kings",
     "las", "lil", "los", "mc", "orchestra", "project", "quartet", "queens", "quintet", "singers", "sisters",
     "soundtrack", "sr", "traditional", "trio",
@@ -261,59 +109,59 @@ static int find_word(const char *const *words, size_t n, const char *w, size_t l
 
 #define HAS_WORD(table, w, len) (find_word(table, ARRAY_LEN(table), w, len) >= 0)
 
-/* Writes the folded text with its leading "the" and a NUL; false when it does not fit. Names are ASCII mostly, and this is
- * asked several times a name, so that case needs no memory. */
-static bool fold_short(struct slice s, char out[LOOK_MAX])
+/* Signs and words between the names of a credit: "A & B", "A feat. B", "A, B". Returns the length of the one at p, 0 for none. */
+static size_t credit_joint(const char *p)
 {
-    size_t n = 0;
+    static const char *const joints[] = {", ", " & ", " feat", " ft", " x ", " and ", " y ", " e ", " con ", " with ", " vs",
+                                         " und ", " et ", " og ", " och ", " ja ", "&", " / ", "、", "×"};
 
-    if (s.n >= LOOK_MAX - 8)
-        return false;
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c >= 0x80) {
-            char *folded = fold_search(s);
-            bool fits = strlen(folded) < LOOK_MAX;
-            if (fits)
-                strcpy(out, folded);
-            free(folded);
-            return fits;
-        }
-        if (c >= 'A' && c <= 'Z')
-            c = (unsigned char)(c + 32);
-        if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
-            out[n++] = (char)c;
-        } else if (c == '&' && n + 5 < LOOK_MAX) {
-            if (n && out[n - 1] != ' ')
-                out[n++] = ' ';
-            memcpy(out + n, "and ", 4);
-            n += 4;
-        } else if (c != '\'' && c != '.' && c != '`' && n && out[n - 1] != ' ') {
-            out[n++] = ' ';
-        }
-        if (n + 8 >= LOOK_MAX)
-            return false;
-    }
-    while (n && out[n - 1] == ' ')
-        n--;
-    out[n] = '\0';
-    return true;
+    for (size_t i = 0; i < ARRAY_LEN(joints); i++)
+        if (strncasecmp(p, joints[i], strlen(joints[i])) == 0)
+            return strlen(joints[i]);
+    return 0;
 }
 
-static bool is_artist_key(const char *key, size_t n)
+/* The first name of a credit, or what stands before or in a bracket: "Ada & Bo", "비비(BIBI)", "王菲 Faye Wong". */
+static enum artist_fame fame_of_part(struct slice text)
 {
-    if (n > 4 && memcmp(key, "the ", 4) == 0) {
-        key += 4;
-        n -= 4;
+    const char *open = text.n ? memchr(text.p, '(', text.n) : NULL, *close = open ? memchr(open, ')', text.n - (size_t)(open - text.p)) : NULL;
+
+    if (close && open > text.p) {
+        enum artist_fame before = artist_fame(slice_trim((struct slice){text.p, (size_t)(open - text.p)}));
+        enum artist_fame inside = artist_fame((struct slice){open + 1, (size_t)(close - open - 1)});
+        return before > inside ? before : inside;
     }
-    return n && HAS_WORD(artists, key, n);
+    for (size_t i = 1; i + 1 < text.n; i++)   /* "林俊傑 JJ Lin" */
+        if (text.p[i] == ' ' && (unsigned char)text.p[i - 1] >= 0xe3 - 0x63 && (unsigned char)text.p[0] >= 0xe3 &&
+            (unsigned char)text.p[i + 1] < 0x80)
+            return artist_fame((struct slice){text.p, i});
+    for (size_t i = 1; i + 1 < text.n; i++) {
+        struct slice first = {text.p, i};
+        unsigned char c = (unsigned char)text.p[i];
+        enum artist_fame fame;
+        if ((c != ' ' && c != ',' && c != '&' && c < 0x80) || !credit_joint(text.p + i))
+            continue;
+        fame = artist_fame(first);
+        if (fame)
+            return fame == FAME_NAME && !memchr(first.p, ' ', first.n) ? FAME_WORD : fame;
+        break;
+    }
+    return FAME_NONE;
+}
+
+enum artist_fame hint_fame(struct slice text)
+{
+    enum artist_fame fame;
+
+    if (text.n >= LOOK_MAX)
+        return FAME_NONE;
+    fame = artist_fame(text);
+    return fame ? fame : fame_of_part(text);
 }
 
 bool hint_is_artist(struct slice text)
 {
-    char key[LOOK_MAX];
-
-    return fold_short(text, key) && is_artist_key(key, strlen(key));
+    return artist_fame(text) != FAME_NONE;
 }
 
 static bool is_blank(char c)
@@ -335,7 +183,7 @@ bool hint_split_artist(struct slice text, bool from_end, size_t *split)
     while (n--) {
         struct slice side = from_end ? (struct slice){text.p + blanks[n] + 1, text.n - blanks[n] - 1}
                                      : (struct slice){text.p, blanks[n]};
-        if (side.n >= 3 && hint_is_artist(side)) {
+        if (side.n >= 3 && artist_fame(side) == FAME_NAME) {
             *split = from_end ? blanks[n] + 1 : blanks[n];
             return true;
         }
@@ -372,7 +220,7 @@ static void look_at_words(const char *key, struct part_look *out)
         size_t len = strcspn(w, " ");
         if (HAS_WORD(title_words, w, len))
             title_hits++;
-        if (HAS_WORD(artist_words, w, len))
+        if (HAS_WORD(credit_words, w, len))
             out->artist += 2;
         else if (first && w[len] && HAS_WORD(first_names, w, len))
             out->artist += 2;
@@ -414,24 +262,22 @@ static void look_at_signs(struct slice s, struct part_look *out)
 void hint_look(struct slice text, struct part_look *out)
 {
     char key[LOOK_MAX];
+    bool the = text.n > 4 && strncasecmp(text.p, "the ", 4) == 0;
 
     memset(out, 0, sizeof *out);
-    if (!fold_short(text, key)) {
+    if (!artist_key(text, key)) {
         out->title = 3;
         out->words = 10;
         return;
     }
     look_at_signs(text, out);
     look_at_words(key, out);
-    if (strncmp(key, "the ", 4) == 0 && out->words >= 2 && out->words <= 3)
+    out->words += the;
+    if (the && out->words <= 3)
         out->artist += 2;
     if (looks_east_asian_name(text))
         out->artist += 3;
-    out->known_artist = is_artist_key(key, strlen(key));
-}
-
-const char *const *hint_artists(size_t *count)
-{
-    *count = ARRAY_LEN(artists);
-    return artists;
+    out->fame = artist_fame_of_key(key);
+    if (!out->fame)
+        out->fame = fame_of_part(text);
 }

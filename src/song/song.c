@@ -96,7 +96,13 @@ void song_deinit(struct song *s)
     free(s->genre);
     free(s->reason);
     free(s->source);
+    free(s->language);
     *s = (struct song){0};
+}
+
+bool song_order_unsure(const struct song *s)
+{
+    return s->order_open && s->status != SONG_ENRICHED && s->status != SONG_MANUAL;
 }
 
 static bool is_id_char(char c)

@@ -68,8 +68,14 @@ struct song {
     unsigned locked;         /* bits 1 << song_field */
     int64_t version;         /* grows with every change of the row: the ETag */
     int64_t added_ms, updated_ms;
+    char *language;          /* code that the name hints at; NULL unknown */
+    bool order_open;         /* the name leaves the order of artist and title open */
+    bool doubled;            /* another present song has the same folded artist, title and variant */
+    int wanted;              /* 0 nobody waits, 1 new download, 2 asked for by a person, 3 about to be sung */
 };
 void song_deinit(struct song *s);
+/* The order is open and nobody has settled it. */
+bool song_order_unsure(const struct song *s);
 
 /* What the file system tells about a path, by name alone. */
 struct song_file {

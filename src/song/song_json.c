@@ -52,6 +52,13 @@ void song_json(const struct song *s, struct json_out *o, const char *key)
     json_put_str(o, "source", s->source);
     json_put_bool(o, "present", s->present);
     put_locked(o, s->locked);
+    json_put_str(o, "language", s->language);
+    json_put_bool(o, "order_unsure", song_order_unsure(s));
+    json_put_bool(o, "duplicate", s->doubled && s->present);
+    json_put_int(o, "wanted", s->wanted);
+    if (s->added_ms)
+        clock_iso(s->added_ms, stamp);
+    json_put_str(o, "added_at", s->added_ms ? stamp : NULL);
     json_put_int(o, "version", s->version);
     json_close(o, '}');
     free(uri);

@@ -14,6 +14,7 @@
 #include "base/utf8.h"
 #include "song/fold.h"
 #include "song/hints.h"
+#include "song/title_model.h"
 #include "song/title_order.h"
 
 static const char *const category_names[] = {"standard", "attribution", "instrumental", "legacy"};
@@ -92,6 +93,8 @@ struct reading {
     const struct vendor *vendor;   /* the one whose habit counts, or NULL */
     const char *language;          /* of a phrase, "" none */
     struct slice detail;           /* what the reason names */
+    bool blind;                    /* no artist is known */
+    enum title_rule rule;
 };
 
 static void add_variant(struct buf *b, const char *text)
@@ -267,16 +270,21 @@ static void read_facts(struct reading *r)
     snprintf(r->out->language, sizeof r->out->language, "%s", *script ? script : strcmp(r->language, "en") ? r->language : "");
 }
 
+static bool knows_artist(const struct reading *r, struct slice text)
+{
+    return !r->blind && hint_is_artist(text);
+}
+
 /* ---- results ---- */
 
-static void set_rule(struct reading *r, enum title_rule rule, double weight)
+static void set_rule(struct reading *r, enum title_rule rule)
 {
     const struct title_rule_row *row = title_rule_row(rule);
     char detail[80];
 
     snprintf(detail, sizeof detail, "%.*s", (int)(r->detail.n < 60 ? r->detail.n : 60), r->detail.n ? r->detail.p : "the vendor");
     r->out->rule = row->key;
-    r->out->confidence = row->low + (row->high - row->low) * weight;
+    r->rule = rule;
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
     snprintf(r->out->reason, sizeof r->out->reason, row->reason, detail);
@@ -533,7 +541,8 @@ static bool read_artist_after(struct reading *r, int i, enum title_rule rule)
         r->detail = scan_token(s, i);
         if (!read_leading_phrase(r, i))
             return false;
-        set_rule(r, rule, 0.3);
+        set_rule(r, rule);
+        r->out->evidence = (struct guess_evidence){.settled = true, .lean = 3};
         return true;
     }
     artist = take_artist(s, i + 1, end, &stop);
@@ -542,7 +551,7 @@ static bool read_artist_after(struct reading *r, int i, enum title_rule rule)
         return false;
     }
     if (group >= 0) {
-        skip_range(s, group, s->tok[group].mate + 1);
+        skip_range(s, group, only_noise(s, s->tok[group].mate + 1, s->n) ? s->n : s->tok[group].mate + 1);
         parts_find(s, 0, s->n, &r->parts);
     } else {
         skip_range(s, i, s->n);
@@ -550,7 +559,8 @@ static bool read_artist_after(struct reading *r, int i, enum title_rule rule)
     }
     r->detail = scan_token(s, i);
     set_names(r, artist, title_beside(r, artist));
-    set_rule(r, rule, r->parts.n == 1 ? 0.7 : 0);
+    set_rule(r, rule);
+    r->out->evidence = (struct guess_evidence){.settled = true, .lean = 5, .extra = r->parts.n > 1};
     return true;
 }
 
@@ -601,7 +611,7 @@ static bool read_by(struct reading *r)
 
     for (int i = s->n - 2; i > 0; i--) {
         const struct token *t = &s->tok[i];
-        int group, next;
+        int group, next, parted;
         bool sure;
         if (!t->phrase || t->phrase->kind != PHRASE_BY || t->skip)
             continue;
@@ -610,9 +620,12 @@ static bool read_by(struct reading *r)
             continue;
         sure = s->tok[i - 1].type == TOKEN_QUOTE || group >= 0;
         next = next_separator(s, i, s->n);
-        if (!sure && (by_is_title(s, i) || next_separator(s, 0, i) < i || !only_noise(s, next, s->n)))
+        parted = next_separator(s, 0, i);   /* noise in front may be parted from the title */
+        if (parted < i && only_noise(s, 0, parted))
+            parted = next_separator(s, parted + 1, i);
+        if (!sure && (by_is_title(s, i) || parted < i || !only_noise(s, next, s->n)))
             continue;
-        if (!sure && !s->has_noise && !hint_is_artist(scan_range(s, i + 1, s->n)))
+        if (!sure && !s->has_noise && !knows_artist(r, scan_range(s, i + 1, s->n)))
             continue;
         return read_artist_after(r, i, RULE_BY);
     }
@@ -636,6 +649,7 @@ static void fill_case(const struct reading *r, struct order_case *c, enum separa
     c->had_disc = r->parts.had_disc;
     c->leading_noise_bracket = r->scan.leading_noise_bracket;
     c->karafun_star = r->scan.star && r->scan.has_noise;
+    c->blind = r->blind;
 }
 
 /* Takes both texts. A sort form tells the artist where a disc id shows that rippers' habit, or where the turned name is known. */
@@ -644,18 +658,27 @@ static bool use_sort_form(struct reading *r, char *left, char *right)
     char *turned[2] = {unsort_person(left), unsort_person(right)};
 
     for (int i = 0; i < 2; i++) {
-        bool known = turned[i] && hint_is_artist(slice_of(turned[i]));
+        bool known = turned[i] && knows_artist(r, slice_of(turned[i]));
         if (turned[i] && (known || (r->parts.had_disc && !turned[1 - i]))) {
             free(turned[1 - i]);
             set_names(r, turned[i], i == 0 ? right : left);
             free(i == 0 ? left : right);
-            set_rule(r, RULE_SORT_FORM, known ? 1 : 0.5);
+            r->out->evidence = (struct guess_evidence){.settled = true, .fame = known, .lean = known ? 6 : 4};
+            set_rule(r, RULE_SORT_FORM);
             return true;
         }
     }
     free(turned[0]);
     free(turned[1]);
     return false;
+}
+
+/* "359 Blue Harbour": 3; 0 when no number and blank begin the text. */
+static uint8_t leading_digits(const char *text)
+{
+    size_t n = strspn(text, "0123456789");
+
+    return n > 0 && n < 5 && text[n] == ' ' ? (uint8_t)n : 0;
 }
 
 /* Takes both texts. weak: the separator itself is doubtful. */
@@ -671,11 +694,31 @@ static void use_two(struct reading *r, char *left, char *right, struct order_cas
     if (weak && o.open)
         o.rule = RULE_WEAK;
     r->detail = slice_of(c->vendor ? c->vendor->name : c->karafun_star ? "KaraFun" : "");
+    r->out->evidence = (struct guess_evidence){.pair = true, .title_first = o.title_first, .settled = !o.open, .weak = weak,
+                                               .fame = o.fame, .lean = o.lean, .digits = leading_digits(left),
+                                               .extra = r->parts.n > 2, .style = (uint8_t)(c->sep << 1 | c->underscored)};
     set_names(r, o.title_first ? right : left, o.title_first ? left : right);
-    set_rule(r, o.rule, o.weight);
-    if (weak && !o.open)
-        r->out->confidence -= 0.08;
+    set_rule(r, o.rule);
     r->out->is_ambiguous = o.open;
+}
+
+/* "Title - by Artist": the last part begins with the word. */
+static bool read_by_part(struct reading *r)
+{
+    struct scan *s = &r->scan;
+    const struct parts *ps = &r->parts;
+    const struct part *last = &ps->p[ps->n - 1];
+    int by = last->a;
+
+    while (by < last->b && !is_text_token(&s->tok[by]))
+        by++;
+    if (by + 1 >= last->b || !s->tok[by].phrase || s->tok[by].phrase->kind != PHRASE_BY || by_is_title(s, by))
+        return false;
+    r->detail = scan_token(s, by);
+    set_names(r, unquote(scan_text(s, by + 1, last->b)), scan_text(s, ps->p[0].a, ps->p[ps->n - 2].b));
+    set_rule(r, RULE_BY);
+    r->out->evidence = (struct guess_evidence){.settled = true, .lean = 4, .extra = ps->n > 2};
+    return true;
 }
 
 static void read_many(struct reading *r)
@@ -697,7 +740,7 @@ static void read_many(struct reading *r)
         struct slice last = scan_range(s, ps->p[ps->n - 1].a, ps->p[ps->n - 1].b);
         bool title_first = r->vendor && r->vendor->order[c.separator] == VENDOR_TITLE_FIRST;
         extra = true;
-        if (title_first || hint_is_artist(last) || c.karafun_star)
+        if (title_first || knows_artist(r, last) || c.karafun_star)
             left = ps->n - 1;
     }
     use_two(r, scan_text(s, ps->p[0].a, ps->p[left - 1].b), scan_text(s, ps->p[left].a, ps->p[ps->n - 1].b), &c, extra);
@@ -727,15 +770,16 @@ static bool is_capital(const struct scan *s, int i)
 }
 
 /* A hyphen without blanks parts only where both sides look like it: "Take A Bow-Rihanna", not "Anti-Hero". */
-static bool tight_parts(const struct scan *s, const struct part *p, int at)
+static bool tight_parts(const struct reading *r, const struct part *p, int at)
 {
+    const struct scan *s = &r->scan;
     struct slice left = scan_range(s, p->a, at), right = scan_range(s, at + 1, p->b);
 
     if (s->text.underscored)
         return true;
-    if (hint_is_artist(left) || hint_is_artist(right))
+    if (knows_artist(r, left) || knows_artist(r, right))
         return true;
-    return at - p->a >= 2 && is_capital(s, at + 1) && is_capital(s, at - 1) && !hint_is_artist(scan_range(s, p->a, p->b)) &&
+    return at - p->a >= 2 && is_capital(s, at + 1) && is_capital(s, at - 1) && !knows_artist(r, scan_range(s, p->a, p->b)) &&
            s->tok[at + 1].type == TOKEN_WORD && s->tok[at + 1].end - s->tok[at + 1].at > 2 && p->b - at == 2 + (p->b - at > 2);
 }
 
@@ -768,7 +812,7 @@ static bool read_weak(struct reading *r)
         return split_part(r, at, at + 1, SEP_GAP);
     if (count_weak(s, p, SEP_UNDERSCORE, &at) == 1)
         return split_part(r, at, at + 1, SEP_UNDERSCORE);
-    if (count_weak(s, p, SEP_TIGHT, &at) == 1 && tight_parts(s, p, at))
+    if (count_weak(s, p, SEP_TIGHT, &at) == 1 && tight_parts(r, p, at))
         return split_part(r, at, at + 1, SEP_TIGHT);
     return false;
 }
@@ -788,11 +832,37 @@ static bool read_noise_between(struct reading *r)
             guess_deinit(r->out);
             return false;
         }
-        set_rule(r, RULE_WEAK, 0.8);
+        set_rule(r, RULE_WEAK);
+        r->out->evidence = (struct guess_evidence){.pair = true, .title_first = true, .weak = true, .lean = 3};
         r->out->is_ambiguous = true;
         return true;
     }
     return false;
+}
+
+/* "五月天《倔强》伴奏", "『Title』 Artist": what stands in quotation marks of East Asia is the title. */
+static bool read_title_bracket(struct reading *r)
+{
+    struct scan *s = &r->scan;
+    const struct part *p = &r->parts.p[0];
+    int open = -1, mate;
+    char *artist;
+
+    for (int i = p->a; i < p->b && open < 0; i = parts_next(s, i))
+        if (s->tok[i].type == TOKEN_OPEN && s->tok[i].role == GROUP_TITLE)
+            open = i;
+    if (open < 0)
+        return false;
+    mate = s->tok[open].mate;
+    artist = open > p->a ? scan_text(s, p->a, open) : scan_text(s, mate + 1, p->b);
+    if (!*artist || (open > p->a && !only_noise(s, mate + 1, p->b))) {
+        free(artist);
+        return false;
+    }
+    set_names(r, artist, scan_text(s, open + 1, mate));
+    set_rule(r, RULE_QUOTED);
+    r->out->evidence = (struct guess_evidence){.settled = true, .lean = 4};
+    return true;
 }
 
 /* A known artist at either end of a name that says it is karaoke, or two Asian words. */
@@ -806,12 +876,13 @@ static bool read_no_separator(struct reading *r)
     bool found = false;
 
     if (s->has_noise || s->text.slug || s->text.underscored) {
-        bool front = hint_split_artist(t, false, &split);
-        found = front || hint_split_artist(t, true, &split);
+        bool front = !r->blind && hint_split_artist(t, false, &split);
+        found = front || (!r->blind && hint_split_artist(t, true, &split));
         if (found) {
             char *a = fold_display((struct slice){t.p, split}), *b = fold_display((struct slice){t.p + split, t.n - split});
             set_names(r, front ? a : b, front ? b : a);
-            set_rule(r, RULE_NO_SEPARATOR, 0.6);
+            set_rule(r, RULE_NO_SEPARATOR);
+            r->out->evidence = (struct guess_evidence){.fame = true, .weak = true, .lean = 3};
             r->out->is_ambiguous = true;
         }
     }
@@ -831,7 +902,7 @@ static bool read_asian_blank(struct reading *r)
     if (blank && !strchr(blank + 1, ' ') && (unsigned char)text[0] >= 0xe3 && (unsigned char)blank[1] >= 0xe3) {
         hint_look((struct slice){text, (size_t)(blank - text)}, &l);
         hint_look(slice_of(blank + 1), &m);
-        if (l.artist != m.artist) {
+        if (l.artist != m.artist || l.fame != m.fame) {
             fill_case(r, &c, SEP_GAP);
             use_two(r, mem_strndup(text, (size_t)(blank - text)), mem_strdup(blank + 1), &c, true);
             found = true;
@@ -852,7 +923,8 @@ static void read_title_only(struct reading *r)
     for (int i = 0; i < s->n; i++)
         catalogue = catalogue || (s->tok[i].type == TOKEN_OPEN && s->tok[i].role == GROUP_CATALOGUE);
     set_names(r, NULL, title);
-    set_rule(r, text ? RULE_TITLE_ONLY : RULE_EMPTY, catalogue ? 1 : 0.3);
+    set_rule(r, text ? RULE_TITLE_ONLY : RULE_EMPTY);
+    r->out->evidence = (struct guess_evidence){.catalogue = catalogue};
 }
 
 static void read_parts(struct reading *r)
@@ -862,17 +934,66 @@ static void read_parts(struct reading *r)
     parts_find(s, 0, s->n, &r->parts);
     if (r->parts.part_vendor)
         r->vendor = r->parts.part_vendor;
+    if (r->parts.n >= 2 && read_by_part(r))
+        return;
     if (r->parts.n >= 2)
         read_many(r);
-    else if (r->parts.n == 0 || !(read_weak(r) || read_noise_between(r) || read_no_separator(r) || read_asian_blank(r)))
+    else if (r->parts.n == 0 || !(read_title_bracket(r) || read_weak(r) || read_noise_between(r) || read_no_separator(r) || read_asian_blank(r)))
         read_title_only(r);
+}
+
+/* ---- what the confidence rests on ---- */
+
+static uint32_t hash_step(uint32_t h, const char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ (unsigned char)p[i]) * 16777619u;
+    return h;
+}
+
+static bool is_residue(const struct scan *s, int i)
+{
+    const struct token *t = &s->tok[i];
+
+    if (t->skip)
+        return false;
+    if (t->type == TOKEN_SEP)
+        return true;
+    if (t->type == TOKEN_OPEN)
+        return t->role != GROUP_TITLE;
+    return t->phrase && t->phrase->kind >= PHRASE_NOISE && t->phrase->kind <= PHRASE_VARIANT;
+}
+
+/* What was taken away shows whose hand wrote the name; what stayed although it looks like noise makes the reading less sure. */
+static void read_evidence(struct reading *r)
+{
+    const struct scan *s = &r->scan;
+    struct guess_evidence *v = &r->out->evidence;
+    uint32_t hand = 2166136261u;
+    int residue = 0, words = 0;
+
+    for (int i = 0; i < s->n; i++) {
+        const struct token *t = &s->tok[i];
+        residue += is_residue(s, i);
+        words += !t->skip && (t->type == TOKEN_WORD || t->type == TOKEN_PHRASE);
+        if (t->skip && t->role != GROUP_YEAR && (t->phrase || t->vendor || t->type == TOKEN_OPEN))
+            hand = hash_step(hand, s->text.lower.data + t->at, t->end - t->at);
+    }
+    residue -= v->pair && r->parts.n < 2;   /* the weak sign that parts them */
+    for (int i = 1; i < r->parts.n; i++)
+        residue -= v->pair && residue > 0;
+    v->residue = (uint8_t)(residue < 0 ? 0 : residue > 9 ? 9 : residue);
+    v->words = (uint8_t)(words > 255 ? 255 : words);
+    v->hand = hash_step(hand, r->out->language, strlen(r->out->language));
+    v->noise = s->has_noise;
+    v->number = (uint8_t)r->parts.digits;
 }
 
 /* A name of more tokens than any song has: kept whole. */
 static void read_whole(struct reading *r)
 {
     set_names(r, NULL, mem_strdup(""));
-    set_rule(r, RULE_TITLE_ONLY, 0);
+    set_rule(r, RULE_TITLE_ONLY);
 }
 
 static struct slice bounded(struct slice name)
@@ -885,7 +1006,7 @@ static struct slice bounded(struct slice name)
     return name;
 }
 
-void title_parse(struct slice name, struct guess *out)
+static void parse(struct slice name, bool blind, struct guess *out)
 {
     struct reading r;
     char id[12];
@@ -894,6 +1015,8 @@ void title_parse(struct slice name, struct guess *out)
     memset(out, 0, sizeof *out);
     memcpy(out->youtube_id, id, sizeof id);
     r.out = out;
+    r.blind = blind;
+    r.rule = RULE_EMPTY;
     r.name = bare;
     r.vendor = NULL;
     r.language = "";
@@ -903,15 +1026,27 @@ void title_parse(struct slice name, struct guess *out)
     r.vendor = r.scan.overflow ? NULL : find_vendor(&r.scan);
     if (r.scan.text.text.len == 0) {
         out->title = whole_name(&r);
-        set_rule(&r, RULE_EMPTY, 0);
+        set_rule(&r, RULE_EMPTY);
     } else if (r.scan.overflow) {
         read_whole(&r);
     } else {
         if (!read_phrase(&r) && !read_by(&r))
             read_parts(&r);
         read_facts(&r);
+        read_evidence(&r);
     }
+    out->confidence = title_confidence(r.rule, &out->evidence);
     scan_deinit(&r.scan);
+}
+
+void title_parse(struct slice name, struct guess *out)
+{
+    parse(name, false, out);
+}
+
+void title_parse_blind(struct slice name, struct guess *out)
+{
+    parse(name, true, out);
 }
 
 char *guess_tidy(const struct guess *g, bool title_first)

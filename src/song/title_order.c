@@ -39,12 +39,28 @@ static bool is_quoted(const char *text)
     return false;
 }
 
-static void decide(struct order *out, enum title_rule rule, bool title_first, double weight)
+static void decide(struct order *out, enum title_rule rule, bool title_first, double lean)
 {
     out->rule = rule;
     out->title_first = title_first;
     out->open = rule == RULE_SEPARATOR || rule == RULE_WEAK;
-    out->weight = weight < 0 ? 0 : weight > 1 ? 1 : weight;
+    out->lean = lean;
+    out->fame = rule == RULE_ARTIST;
+}
+
+static enum artist_fame fame_of(const struct order_case *c, const char *part)
+{
+    return c->blind ? FAME_NONE : hint_fame(slice_of(part));
+}
+
+/* "Karaoke with Lyrics" is one vendor's phrase, but others write it as well: a known artist on the other side outweighs it.
+ * A vendor that names itself is believed. */
+static bool vendor_contradicted(const struct order_case *c)
+{
+    bool title_first = c->vendor->order[c->separator] == VENDOR_TITLE_FIRST;
+    enum artist_fame l = fame_of(c, c->left), r = fame_of(c, c->right);
+
+    return !vendor_is_named(c->vendor) && (title_first ? l > r : r > l);
 }
 
 /* Evidence of form: true when it settles the order. */
@@ -53,24 +69,28 @@ static bool decide_by_form(const struct order_case *c, struct order *out)
     bool gl = has_guest(c->left), gr = has_guest(c->right);
     bool ql = is_quoted(c->left), qr = is_quoted(c->right);
 
-    if (c->vendor && c->vendor->order[c->separator] != VENDOR_OPEN) {
-        decide(out, RULE_VENDOR, c->vendor->order[c->separator] == VENDOR_TITLE_FIRST, 0.8);
+    if (c->vendor && c->vendor->order[c->separator] != VENDOR_OPEN && !vendor_contradicted(c)) {
+        decide(out, RULE_VENDOR, c->vendor->order[c->separator] == VENDOR_TITLE_FIRST, 6);
         return true;
     }
     if (c->karafun_star) {
-        decide(out, RULE_VENDOR, true, 0.8);
+        decide(out, RULE_VENDOR, true, 6);
         return true;
     }
     if (ql != qr) {
-        decide(out, RULE_QUOTED, ql, 0.6);
+        decide(out, RULE_QUOTED, ql, 4);
         return true;
     }
     if (gl && !gr) {
-        decide(out, RULE_GUEST, false, 0.7);
+        decide(out, RULE_GUEST, false, 4);
         return true;
     }
     return false;
 }
+
+/* A known name that is an ordinary word as well weighs like a strong look. */
+#define FAME_WORD_POINTS 3.0
+#define FAME_NAME_POINTS 5.0
 
 static int points(const struct part_look *l)
 {
@@ -105,7 +125,7 @@ static double look_points(const struct order_case *c, const struct part_look *l,
         p += 1;
     if (has_guest(c->right))
         p -= 2;
-    if (strcmp(c->language, "vi") == 0)
+    if (strcmp(c->language, "vi") == 0 || strcmp(c->language, "th") == 0)
         p -= 3;
     if (strcmp(c->language, "ja") == 0 && c->sep == SEP_SLASH)
         p -= 4;
@@ -117,26 +137,31 @@ static double look_points(const struct order_case *c, const struct part_look *l,
 void order_decide(const struct order_case *c, struct order *out)
 {
     struct part_look l, r;
-    double p, clear;
+    double p;
+    bool settles;
 
     if (decide_by_form(c, out))
         return;
-    if (c->underscored && c->sep != SEP_TIGHT) {
-        decide(out, RULE_SHAPE, false, 1);
-        return;
-    }
     hint_look(slice_of(c->left), &l);
     hint_look(slice_of(c->right), &r);
+    if (c->blind)
+        l.fame = r.fame = FAME_NONE;
+    settles = l.fame != r.fame && (l.fame == FAME_NAME || r.fame == FAME_NAME);
     p = look_points(c, &l, &r);
-    if (l.known_artist != r.known_artist) {
-        bool title_first = r.known_artist;
-        double against = title_first ? p : -p;
-        decide(out, RULE_ARTIST, title_first, 0.8 - (against > 4 ? 0.5 : 0));
+    if (c->underscored && c->sep != SEP_TIGHT && !(settles && r.fame == FAME_NAME && !l.fame)) {
+        decide(out, RULE_SHAPE, false, 5 + (settles ? 2 : 0));
         return;
     }
-    clear = (p < 0 ? -p : p) / 7;
+    if (settles) {
+        bool title_first = r.fame == FAME_NAME;
+        double for_it = title_first ? -p : p, other = title_first ? l.fame : r.fame;
+        decide(out, RULE_ARTIST, title_first, FAME_NAME_POINTS + for_it / 2 - (other == FAME_WORD ? 2 : 0));
+        return;
+    }
+    p += FAME_WORD_POINTS * ((l.fame == FAME_WORD) - (r.fame == FAME_WORD));
     if (c->underscored)
-        decide(out, RULE_SHAPE, p < -6, 0.2);
+        decide(out, RULE_SHAPE, p < -6, p < -6 ? 1 : 3);
     else
-        decide(out, RULE_SEPARATOR, p < 0, clear);
+        decide(out, RULE_SEPARATOR, p < 0, p < 0 ? -p : p);
+    out->fame = l.fame || r.fame;
 }

@@ -14,13 +14,15 @@ struct order_case {
     enum separator sep;                          /* what stands between the two */
     const char *language;                        /* "" unknown */
     bool underscored, had_disc, leading_noise_bracket, karafun_star;
+    bool blind;                                  /* no artist is known */
 };
 
 struct order {
     bool title_first;
     bool open;                /* no more than likelier */
     enum title_rule rule;
-    double weight;            /* 0..1: how clear it is within the rule's band */
+    double lean;              /* points for the chosen order over the other */
+    bool fame;                /* a known artist's name played a part */
 };
 
 void order_decide(const struct order_case *c, struct order *out);

@@ -19,6 +19,7 @@ struct part {
 struct parts {
     struct part p[PARTS_MAX];
     int n;
+    size_t digits;              /* of a track number that was taken off */
     bool had_disc;                    /* a disc id or track number stood in front or behind: the habit of disc rippers */
     const char *disc_vendor;          /* told by the disc id, or NULL */
     const struct vendor *part_vendor; /* a vendor that filled a part of its own, or NULL */

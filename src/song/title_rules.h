@@ -19,6 +19,7 @@ enum title_rule {
     RULE_GUEST,
     RULE_SHAPE,
     RULE_PHRASE,
+    RULE_LIBRARY,
     RULE_COUNT
 };
 

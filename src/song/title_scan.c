@@ -76,6 +76,11 @@ static bool is_bullet(int32_t cp)
            cp == 0xb7 || cp == 0x22c5 || cp == 0x30fb || cp == 0x25aa || cp == 0x2726;
 }
 
+static bool is_emoji(int32_t cp)
+{
+    return cp >= 0x1f000 && cp <= 0x1faff;
+}
+
 static bool is_double_quote(int32_t cp)
 {
     return cp == '"' || (cp >= 0x201c && cp <= 0x201f) || cp == 0xab || cp == 0xbb;
@@ -146,6 +151,12 @@ static enum separator mark_kind(struct slice l, int32_t cp, size_t at, size_t en
     return SEP_NONE;
 }
 
+/* "guitar karaoke", "karaoke song ca": tells the variant, and that this is karaoke. */
+static bool says_karaoke(const struct phrase *p)
+{
+    return p->kind == PHRASE_VARIANT && strstr(p->text, "karaoke");
+}
+
 /* A phrase or vendor that begins at i; returns its end or 0. */
 static size_t scan_phrase(struct scan *s, struct slice l, size_t i)
 {
@@ -161,8 +172,26 @@ static size_t scan_phrase(struct scan *s, struct slice l, size_t i)
     t->vendor = vn >= pn ? v : NULL;
     t->phrase = vn > pn ? NULL : p;
     t->strong = (t->vendor && !t->vendor->alone) ||
-                (t->phrase && (t->phrase->kind == PHRASE_NOISE || t->phrase->kind == PHRASE_INSTR));
+                (t->phrase && (t->phrase->kind == PHRASE_NOISE || t->phrase->kind == PHRASE_INSTR || says_karaoke(t->phrase)));
     return t->end;
+}
+
+static const struct phrase web_address = {"www", PHRASE_NOISE, "", NULL};
+
+/* "www.example.com/x": noise up to the next blank. Returns its end or 0. */
+static size_t scan_address(struct scan *s, struct slice l, size_t i)
+{
+    size_t end = i;
+    struct token *t;
+
+    if (l.n - i < 8 || (memcmp(l.p + i, "www.", 4) != 0 && memcmp(l.p + i, "http", 4) != 0))
+        return 0;
+    while (end < l.n && !is_blank(l.p[end]) && l.p[end] != ')' && l.p[end] != ']')
+        end++;
+    t = push(s, TOKEN_PHRASE, i, end);
+    t->phrase = &web_address;
+    t->strong = true;
+    return end;
 }
 
 /* The end of the word at i; an apostrophe, a dot or "&" between letters belongs to it. */
@@ -182,7 +211,7 @@ static size_t word_end(struct slice l, size_t i)
             continue;
         }
         cp = utf8_next(l, &next);
-        if (is_double_quote(cp) || is_dash(cp) || is_bullet(cp) || closing_of(cp) || is_closing(cp) ||
+        if (is_double_quote(cp) || is_dash(cp) || is_bullet(cp) || is_emoji(cp) || closing_of(cp) || is_closing(cp) ||
             (is_unspaced(cp) && i > at))
             break;
         i = next;
@@ -209,7 +238,7 @@ static size_t scan_sign(struct scan *s, struct slice l, size_t i, bool *word)
         push(s, TOKEN_QUOTE, i, end);
     } else if (cp == '|' || cp == '_' || cp == ':' || cp == '/' || cp == '\\' || is_bullet(cp)) {
         push_sep(s, mark_kind(l, cp, i, end), i, end);
-    } else if (cp < 0x80) {
+    } else if (cp < 0x80 || is_emoji(cp)) {
         push(s, TOKEN_PUNCT, i, end);
     } else {
         *word = true;
@@ -259,7 +288,9 @@ static void scan_tokens(struct scan *s)
                 continue;
             }
         }
-        end = scan_phrase(s, l, i);
+        end = scan_address(s, l, i);
+        if (!end)
+            end = scan_phrase(s, l, i);
         if (!end) {
             end = word_end(l, i);
             if (is_false_pipe(s, l, i, end))
@@ -355,7 +386,7 @@ bool slice_is_disc(struct slice s, bool strict)
     if (letters < 1 || letters > 10)
         return false;
     /* behind a blank only capitals are a code: "SF 1234", not "The 1975" */
-    if (i < s.n && s.p[i] == ' ' && has_lower_case((struct slice){s.p, i}))
+    if (i < s.n && s.p[i] == ' ' && has_lower_case((struct slice){s.p, i}) && !(letters <= 3 && memchr(s.p, '-', s.n)))
         return false;
     if (i < s.n && (s.p[i] == ' ' || s.p[i] == '-'))
         i++;
@@ -453,7 +484,9 @@ static enum group_role judge_words(const struct scan *s, const struct group_coun
         return c->first == c->last || first->strong ? GROUP_NOISE : GROUP_VENDOR;
     if (first->strong || (c->strong && c->words <= 4))
         return GROUP_NOISE;
-    if (last->type == TOKEN_WORD && c->words <= 2 && (ends_with(word, "oke") || ends_with(word, "karaoke")))
+    if (last->type == TOKEN_WORD && c->words <= 2 && (ends_with(word, "oke") || ends_with(word, "sings") || ends_with(word, "karaoke")))
+        return GROUP_VENDOR;
+    if (c->words <= 3 && first->type == TOKEN_WORD && memcmp(s->text.lower.data + first->at, "kara", 4) == 0)
         return GROUP_VENDOR;
     if (is_kind(first, PHRASE_SOURCE) || is_kind(last, PHRASE_SOURCE))
         return GROUP_SOURCE;
@@ -466,6 +499,20 @@ static enum group_role judge_words(const struct scan *s, const struct group_coun
             return GROUP_VARIANT;
     }
     return GROUP_TEXT;
+}
+
+/* "(Female Key of E)", "(Lower Key -2)", "(+2 key)". */
+static bool holds_key(const struct scan *s, int a, int b)
+{
+    bool key = false, more = false;
+
+    for (int i = a; i < b; i++) {
+        const struct phrase *p = s->tok[i].phrase;
+        bool named = p && (p->kind == PHRASE_KEY || (p->kind == PHRASE_VARIANT && strstr(p->text, "key")));
+        key = key || named;
+        more = more || (!named && s->tok[i].type == TOKEN_WORD);
+    }
+    return key && more;
 }
 
 static enum group_role judge_group(const struct scan *s, int a, int b)
@@ -486,6 +533,8 @@ static enum group_role judge_group(const struct scan *s, int a, int b)
         return GROUP_YEAR;
     if (slice_is_digits(inside))
         return inside.n >= 5 ? GROUP_CATALOGUE : GROUP_TEXT;
+    if (c.words <= 2 && holds_key(s, a, b))
+        return GROUP_KEY;
     if (key_shape(inside) == 1 || (is_kind(&s->tok[c.first], PHRASE_KEY) && c.words <= 2))
         return GROUP_KEY;
     if (slice_is_disc(inside, false) && !c.vendors)

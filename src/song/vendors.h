@@ -25,6 +25,8 @@ struct vendor {
 /* The vendor with the longest alias at the start of `lower`, or NULL. */
 const struct vendor *vendor_at(struct slice lower);
 /* The vendor whose disc ids begin with these letters ("SC" of "SC8125-01"), any case, or NULL. */
+/* True when the alias is the vendor's name and not merely a phrase it uses. */
+bool vendor_is_named(const struct vendor *v);
 const char *vendor_of_disc(struct slice letters);
 /* All rows; *count is their number. */
 const struct vendor *vendor_table(size_t *count);

@@ -54,6 +54,25 @@ int candidates_list(struct db *db, int64_t song_id, int limit, void (*row)(const
     return stmt_end(&s);
 }
 
+int candidates_best(struct db *db, int64_t song_id, int provider, double min_score,
+                    void (*row)(const struct stored_candidate *s, void *arg), void *arg, struct err *e)
+{
+    struct stmt s = stmt_of(db, "SELECT " CANDIDATE_COLUMNS " FROM candidates WHERE song_id = ?1 AND rejected = 0"
+                                " AND (?2 IS NULL OR provider = ?2) AND score >= ?3 AND title <> ''"
+                                " ORDER BY accepted DESC, score DESC, provider, id LIMIT 1", e);
+
+    stmt_int(&s, song_id);
+    stmt_text(&s, provider < 0 ? NULL : provider_name((enum provider_id)provider));
+    stmt_num(&s, min_score - 0.005);   /* scores are shown with two digits and asked for as shown */
+    while (stmt_row(&s)) {
+        struct candidate c;
+        struct stored_candidate v;
+        read_row(&s, &c, &v);
+        row(&v, arg);
+    }
+    return stmt_end(&s);
+}
+
 /* --- storing -------------------------------------------------------------------------- */
 
 static int insert_candidate(struct db *db, int64_t song_id, enum provider_id p, const struct candidate *c, int64_t now_ms,
@@ -144,6 +163,7 @@ struct decision {
     struct err *e;
     int64_t now_ms;
     int64_t candidate_id;
+    int64_t *batch;          /* to join; NULL */
     struct candidate c;      /* owned */
     struct song before, after;
 };
@@ -202,11 +222,16 @@ static int decision_end(struct decision *d, int rc, struct song *out)
 
 static int decision_store(struct decision *d)
 {
-    struct change_log log = {.actor = "person", .source = provider_name(d->c.provider), .now_ms = d->now_ms};
+    struct change_log log = {.batch = d->batch ? *d->batch : 0, .actor = "person", .source = provider_name(d->c.provider),
+                             .now_ms = d->now_ms};
     bool changed;
     int rc = song_row_save(d->db, &d->before, &d->after, d->now_ms, &changed, d->e);
 
-    return rc || !changed ? rc : changes_add_song(d->db, &log, &d->before, &d->after, d->e);
+    if (rc == 0 && changed)
+        rc = changes_add_song(d->db, &log, &d->before, &d->after, d->e);
+    if (d->batch)
+        *d->batch = log.batch;
+    return rc;
 }
 
 static int set_rejected(struct decision *d, bool rejected)
@@ -253,12 +278,13 @@ static int put_accepted(struct decision *d)
     return rc;
 }
 
-int candidates_accept(struct db *db, int64_t song_id, int64_t candidate_id, int64_t if_version, int64_t now_ms, struct song *out,
-                      struct err *e)
+int candidates_accept(struct db *db, int64_t song_id, int64_t candidate_id, int64_t if_version, int64_t *batch, int64_t now_ms,
+                      struct song *out, struct err *e)
 {
     struct decision d;
     int rc = decision_load(&d, db, song_id, candidate_id, if_version, now_ms, e);
 
+    d.batch = batch;
     if (rc == 0) {
         take_values(&d);
         rc = set_rejected(&d, false);
@@ -292,14 +318,15 @@ static int restore_field(struct decision *d, enum song_field f, double *score)
 {
     const char *field = song_field_name(f);
     char **text = song_field_text(&d->after, f);
-    char *parsed, *person;
-    int rc = 0;
+    char *parsed = NULL, *person = NULL;
+    int rc;
 
     if (d->after.locked & 1u << f)
         return 0;
-    parsed = evidence_value(d->db, d->after.id, field, "name", score);
-    person = evidence_value(d->db, d->after.id, field, "person", NULL);
-    if (!person) {
+    rc = evidence_value(d->db, d->after.id, field, "name", &parsed, score, d->e);
+    if (rc == 0)
+        rc = evidence_value(d->db, d->after.id, field, "person", &person, NULL, d->e);
+    if (rc == 0 && !person) {
         if (text)
             song_row_set(text, parsed);
         else

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "store/backup.h"
 #include "store/migrations.h"
 #include "store/song_row.h"
 #include "store/stmt.h"
@@ -94,6 +95,14 @@ static int inspect_file(const char *path, bool *fresh, struct err *e)
     return check_header(path, head, n, st.st_size, e);
 }
 
+int db_inspect(const char *path, struct err *e)
+{
+    bool fresh;
+    int rc = inspect_file(path, &fresh, e);
+
+    return rc == 0 && fresh ? err_set(e, ERR_NOT_FOUND, "there is no database '%s'", path) : rc;
+}
+
 static int query_text(sqlite3 *h, const char *sql, char *out, size_t size)
 {
     sqlite3_stmt *st = NULL;
@@ -160,7 +169,7 @@ static int make_parents(const char *path, struct err *e)
     return rc;
 }
 
-static int take_lock(const char *path, int *fd, struct err *e)
+int db_lock(const char *path, int *fd, struct err *e)
 {
     char *name = mem_printf("%s.lock", path);
     int rc = 0;
@@ -250,6 +259,25 @@ static int check_identity(struct db *db, const char *path, int64_t *version, str
     return 0;
 }
 
+/* What a step does to the schema cannot be taken back by an older program: it finds its own file here. */
+static int backup_before_migration(struct db *db, const char *path, int64_t version, struct err *e)
+{
+    char *to;
+    int rc;
+
+    if (version == 0 || version == db_schema_version())
+        return 0;
+    to = mem_printf("%s.v%lld.backup", path, (long long)version);
+    rc = backup_of(db, to, e);
+    if (rc)
+        err_wrap(e, "the database must be backed up before its schema changes, which fails");
+    else
+        log_info("store", "schema %lld becomes %lld; the database as it was is kept in '%s'", (long long)version,
+                 (long long)db_schema_version(), to);
+    free(to);
+    return rc;
+}
+
 static int prepare_writer(struct db *db, const char *path, struct err *e)
 {
     int64_t version = 0;
@@ -261,7 +289,9 @@ static int prepare_writer(struct db *db, const char *path, struct err *e)
     if (rc)
         return rc;
     sqlite3_db_config(db->h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-    rc = migrations_run(db, version, e);
+    rc = backup_before_migration(db, path, version, e);
+    if (rc == 0)
+        rc = migrations_run(db, version, e);
     if (rc == 0)
         rc = db_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 2000;"
                          "PRAGMA journal_size_limit = 8388608;", e);
@@ -277,7 +307,7 @@ int db_open(const char *path, struct db **out, struct err *e)
     *out = NULL;
     rc = make_parents(path, e);
     if (rc == 0)
-        rc = take_lock(path, &db->lock_fd, e);
+        rc = db_lock(path, &db->lock_fd, e);
     if (rc == 0)
         rc = inspect_file(path, &fresh, e);
     if (rc == 0 && fresh)

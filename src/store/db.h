@@ -20,6 +20,11 @@ struct db;
  * ERR_DATABASE when it is no songbook database, damaged, or newer than this program (the file stays untouched), ERR_FULL, ERR_IO.
  */
 int db_open(const char *path, struct db **out, struct err *e);
+/* Whether the file is a songbook database that this program may read, by its first page; nothing is touched. ERR_NOT_FOUND when
+ * there is none, ERR_DATABASE as db_open. */
+int db_inspect(const char *path, struct err *e);
+/* The lock alone, as db_open takes it; *fd is closed by the caller. ERR_IN_USE, ERR_IO. */
+int db_lock(const char *path, int *fd, struct err *e);
 /* A second connection for reading only; the file must exist. */
 int db_open_reader(const char *path, struct db **out, struct err *e);
 /* Finalises all statements, checkpoints (writer) and closes; NULL is fine. */

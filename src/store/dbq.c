@@ -16,6 +16,7 @@
 #define GROUP_MAX 200        /* operations in a transaction */
 #define GROUP_MS 50          /* after which the rest waits for the next one */
 #define READS_MAX 8          /* reads in one work item */
+#define ITEMS_MAX 2          /* work items of all lanes on the pool */
 #define WRITER_FULL 1000
 #define READER_FULL 500
 #define QUIET_MS 2000        /* without work until the connections are tidied */
@@ -34,6 +35,7 @@ struct lane {
     bool committed;
     bool used;                   /* something ran since the last tidy */
     uint64_t ms;                 /* that the group took */
+    uint64_t turn;               /* when it last began: the lane that waited longest is next */
 };
 
 struct dbq {
@@ -45,7 +47,8 @@ struct dbq {
     void *closed_arg;
     void (*on_commit)(void *arg);
     void *on_commit_arg;
-    struct lane writer, reader;
+    struct lane writer, reader, beside;
+    uint64_t turns;
     struct counts counts;        /* loop's copy */
     struct counts fresh;         /* read by the writer after its commit */
     int open_rc;                 /* loop's copy of what opening came to */
@@ -167,6 +170,14 @@ static void read_group(struct lane *l)
     }
 }
 
+static void beside_group(struct lane *l)
+{
+    struct dbq_op *op = op_of(l->batch.next);
+
+    l->ran++;
+    op->rc = op->run(NULL, op);
+}
+
 static void open_both(struct dbq *q)
 {
     q->opening_rc = db_open(q->path, &q->writer.db, &q->opening_err);
@@ -195,8 +206,10 @@ static void run_task(uv_work_t *work)
     case TASK_GROUP:
         if (l == &l->q->writer)
             write_group(l);
-        else
+        else if (l == &l->q->reader)
             read_group(l);
+        else
+            beside_group(l);
         break;
     case TASK_TIDY:
         tidy(l);
@@ -249,7 +262,7 @@ static void group_ended(struct lane *l)
 {
     struct dbq *q = l->q;
     struct list done;
-    bool writes = l == &q->writer;
+    bool writes = l == &q->writer, reads = l == &q->reader;
 
     list_init(&done);
     for (; l->ran; l->ran--) {
@@ -257,10 +270,10 @@ static void group_ended(struct lane *l)
         list_del(first);
         list_add(&done, first);
         q->stats.writes += writes;
-        q->stats.reads += !writes;
+        q->stats.reads += reads;
     }
     put_back(l, &l->batch);
-    l->used = true;
+    l->used = writes || reads;
     if (writes) {
         q->stats.transactions++;
         if (l->ms > q->stats.worst_transaction_ms)
@@ -297,6 +310,7 @@ static void open_ended(struct dbq *q)
     if (!q->ready) {
         refuse_all(q, &q->writer, q->open_rc, &q->open_err);
         refuse_all(q, &q->reader, q->open_rc, &q->open_err);
+        refuse_all(q, &q->beside, q->open_rc, &q->open_err);
     }
 }
 
@@ -320,6 +334,11 @@ static void close_ended(struct dbq *q)
     uv_close((uv_handle_t *)&q->quiet, on_handle_closed);
 }
 
+static bool is_idle(const struct lane *l)
+{
+    return l->task == TASK_NONE && l->n_waiting == 0;
+}
+
 static void on_task_ended(uv_work_t *work, int status)
 {
     struct lane *l = container_of(work, struct lane, work);
@@ -338,6 +357,9 @@ static void on_task_ended(uv_work_t *work, int status)
         group_ended(l);
     else
         l->used = false;
+    /* a look at the other database once a second must not keep ours from its rest */
+    if (l == &q->beside && is_idle(&q->writer) && is_idle(&q->reader) && is_idle(l) && uv_is_active((uv_handle_t *)&q->quiet))
+        return;
     kick(q);
 }
 
@@ -348,6 +370,7 @@ static void start(struct lane *l, enum task task)
     int rc;
 
     l->task = task;
+    l->turn = ++l->q->turns;
     l->ran = 0;
     rc = uv_queue_work(l->q->loop, &l->work, run_task, on_task_ended);
     if (rc)
@@ -369,17 +392,29 @@ static void take_batch(struct lane *l, size_t max)
     }
 }
 
-static bool is_idle(const struct lane *l)
+static int items(const struct dbq *q)
 {
-    return l->task == TASK_NONE && l->n_waiting == 0;
+    return (q->writer.task != TASK_NONE) + (q->reader.task != TASK_NONE) + (q->beside.task != TASK_NONE);
 }
 
-static void kick_lane(struct lane *l, size_t max)
+static struct lane *next_lane(struct dbq *q)
 {
-    if (l->task != TASK_NONE || l->n_waiting == 0)
-        return;
-    take_batch(l, max);
-    start(l, TASK_GROUP);
+    struct lane *lanes[] = {&q->writer, &q->reader, &q->beside}, *next = NULL;
+
+    for (size_t i = 0; i < ARRAY_LEN(lanes); i++)
+        if (lanes[i]->task == TASK_NONE && lanes[i]->n_waiting && (!next || lanes[i]->turn < next->turn))
+            next = lanes[i];
+    return next;
+}
+
+static void kick_lanes(struct dbq *q)
+{
+    struct lane *l;
+
+    while (items(q) < ITEMS_MAX && (l = next_lane(q))) {
+        take_batch(l, l == &q->writer ? GROUP_MAX : l == &q->reader ? READS_MAX : 1);
+        start(l, TASK_GROUP);
+    }
 }
 
 static void on_quiet(uv_timer_t *t)
@@ -388,7 +423,7 @@ static void on_quiet(uv_timer_t *t)
     struct lane *lanes[] = {&q->writer, &q->reader};
 
     for (size_t i = 0; i < ARRAY_LEN(lanes); i++)
-        if (is_idle(lanes[i]) && lanes[i]->used)
+        if (is_idle(lanes[i]) && lanes[i]->used && items(q) < ITEMS_MAX)
             start(lanes[i], TASK_TIDY);
 }
 
@@ -396,11 +431,9 @@ static void kick(struct dbq *q)
 {
     if (q->delivering || q->writer.task == TASK_OPEN || q->writer.task == TASK_CLOSE)
         return;
-    if (q->ready) {
-        kick_lane(&q->writer, GROUP_MAX);
-        kick_lane(&q->reader, READS_MAX);
-    }
-    if (!is_idle(&q->writer) || !is_idle(&q->reader))
+    if (q->ready)
+        kick_lanes(q);
+    if (!is_idle(&q->writer) || !is_idle(&q->reader) || !is_idle(&q->beside))
         return;
     if (q->closing)
         start(&q->writer, TASK_CLOSE);
@@ -455,6 +488,7 @@ struct dbq *dbq_open(uv_loop_t *loop, const char *path, void (*opened)(void *arg
     q->opened_arg = arg;
     lane_init(&q->writer, q);
     lane_init(&q->reader, q);
+    lane_init(&q->beside, q);
     list_init(&q->refused);
     uv_timer_init(loop, &q->later);
     uv_timer_init(loop, &q->quiet);
@@ -484,6 +518,11 @@ void dbq_write(struct dbq *q, struct dbq_op *op)
 void dbq_read(struct dbq *q, struct dbq_op *op)
 {
     submit(q, &q->reader, op);
+}
+
+void dbq_beside(struct dbq *q, struct dbq_op *op)
+{
+    submit(q, &q->beside, op);
 }
 
 /* --- inspection ----------------------------------------------------------------------- */

@@ -5,6 +5,8 @@
  * transaction (at most 200 operations or 50 ms); every operation has its own savepoint, so a failing
  * one does not fail its neighbours. `done` runs on the loop thread after the commit: tell others
  * only there.
+ * A third lane takes work on a database that is not ours (PiKaraoke's). Of all three at most two are on
+ * the pool at a time, so that it keeps threads for names and files; the lane that waited longest is next.
  */
 #ifndef SONGBOOKD_STORE_DBQ_H
 #define SONGBOOKD_STORE_DBQ_H
@@ -46,6 +48,8 @@ void dbq_close(struct dbq *q, void (*closed)(void *arg), void *arg);
 /* Never fails: errors come through done. */
 void dbq_write(struct dbq *q, struct dbq_op *op);
 void dbq_read(struct dbq *q, struct dbq_op *op);
+/* For another program's database: run gets NULL, no transaction is begun, one operation at a time in their order. */
+void dbq_beside(struct dbq *q, struct dbq_op *op);
 
 /* True above the high-water mark (1000 waiting in the writer lane, 500 in the reader): scan pauses, the API answers 503, enrich
  * takes no new job. */

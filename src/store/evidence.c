@@ -69,19 +69,19 @@ int evidence_choose(struct db *db, int64_t song_id, const char *field, const cha
     return stmt_run(&s);
 }
 
-char *evidence_value(struct db *db, int64_t song_id, const char *field, const char *source, double *score)
+int evidence_value(struct db *db, int64_t song_id, const char *field, const char *source, char **value, double *score,
+                   struct err *e)
 {
-    struct stmt s = stmt_of(db, "SELECT value, score FROM evidence WHERE song_id = ? AND field = ? AND source = ?", NULL);
-    char *value = NULL;
+    struct stmt s = stmt_of(db, "SELECT value, score FROM evidence WHERE song_id = ? AND field = ? AND source = ?", e);
 
+    *value = NULL;
     stmt_int(&s, song_id);
     stmt_text(&s, field);
     stmt_text(&s, source);
     if (stmt_row(&s)) {
-        value = mem_strdup(col_text(&s, 0));
+        *value = mem_strdup(col_text(&s, 0));
         if (score)
             *score = col_num(&s, 1);
     }
-    stmt_end(&s);
-    return value;
+    return stmt_end(&s);
 }

@@ -1,4 +1,4 @@
-/* Why a value stands: evidence per field, stored candidates, the change log and undo. See db.h for the rules of the room. */
+/* Why a value stands: evidence per field, stored candidates, the change log. See db.h for the rules of the room. */
 #ifndef SONGBOOKD_STORE_EVIDENCE_H
 #define SONGBOOKD_STORE_EVIDENCE_H
 
@@ -27,10 +27,13 @@ struct stored_candidate {      /* borrowed during the callback */
 /* Best first: score, then provider. */
 int candidates_list(struct db *db, int64_t song_id, int limit, void (*row)(const struct stored_candidate *s, void *arg),
                     void *arg, struct err *e);
+/* The best that nobody refused, of that provider (-1: any), with at least that score as shown. Calls row at most once. */
+int candidates_best(struct db *db, int64_t song_id, int provider, double min_score,
+                    void (*row)(const struct stored_candidate *s, void *arg), void *arg, struct err *e);
 /* A person takes a candidate (manual, confidence 1.00) or refuses it for ever (its values are put back to the parsed ones if it
- * was chosen). */
-int candidates_accept(struct db *db, int64_t song_id, int64_t candidate_id, int64_t if_version, int64_t now_ms, struct song *out,
-                      struct err *e);
+ * was chosen). batch: NULL for a batch of its own; else 0 starts one and gets its id, another value joins it. */
+int candidates_accept(struct db *db, int64_t song_id, int64_t candidate_id, int64_t if_version, int64_t *batch, int64_t now_ms,
+                      struct song *out, struct err *e);
 int candidates_reject(struct db *db, int64_t song_id, int64_t candidate_id, int64_t if_version, int64_t now_ms, struct song *out,
                       struct err *e);
 
@@ -47,11 +50,23 @@ struct change {                /* borrowed during the callback */
     const char *old_value, *new_value;   /* text or NULL */
     bool undone;
 };
-/* Newest first, ids below `before` (0 for the newest), of one song when song_id is not 0. */
-int changes_page(struct db *db, int64_t song_id, int64_t before, int limit, void (*row)(const struct change *c, void *arg),
-                 void *arg, struct err *e);
-/* Puts the fields of a batch back as they were before it; ERR_NOT_FOUND, ERR_EXISTS when a later change stands on it
- * or it is undone already. After a failure the caller rolls back, as dbq does. *song_ids (new memory) lists what changed. */
-int changes_undo(struct db *db, int64_t batch, int64_t now_ms, int64_t **song_ids, size_t *n, struct err *e);
+/* Newest first; zero and NULL mean no condition. */
+struct changes_filter {
+    int64_t before;            /* ids below */
+    int64_t song_id, batch;
+    int64_t since_ms;          /* wall ms, inclusive */
+    const char *actor, *source;
+    int limit;
+};
+/* *next is the `before` of the next page, 0 at the end; a page may be shorter than the limit although there is a next one. */
+int changes_page(struct db *db, const struct changes_filter *f, void (*row)(const struct change *c, void *arg), void *arg,
+                 int64_t *next, struct err *e);
+/* Forgets what worker and scan did before their newest `keep` rows, CHANGES_PRUNE_MAX rows at a time; *gone tells how many. What
+ * a person did is never forgotten. */
+#define CHANGES_KEPT 500000          /* about 60 MB */
+#define CHANGES_PRUNE_MAX 5000
+int changes_prune(struct db *db, int64_t keep, int64_t *gone, struct err *e);
+/* The same for what they did before that time, at most `limit` rows. */
+int changes_forget(struct db *db, int64_t before_ms, int limit, int64_t *gone, struct err *e);
 
 #endif

@@ -118,6 +118,26 @@ static const char create_counts[] =
     " UPDATE counts SET n = n - 1 WHERE key = 'asked ' || old.asked;"
     " UPDATE counts SET n = n + 1 WHERE key = 'asked ' || new.asked; END;";
 
+/* Beside PiKaraoke: the row each song has there, and what of ours stands in it. A song keeps its row here when PiKaraoke drops
+ * it (lost), so that values we wrote are known again when it returns. dirty: 1 to be published, 2 being published. */
+static const char create_pikaraoke[] =
+    "CREATE TABLE pikaraoke_rows ("
+    " song_id INTEGER PRIMARY KEY REFERENCES songs(id) ON DELETE CASCADE,"
+    " made TEXT,"                                     /* created_at of the row there */
+    " lost INTEGER NOT NULL DEFAULT 0,"
+    " dirty INTEGER NOT NULL DEFAULT 1,"
+    " published TEXT, intended TEXT,"                 /* values, parted by U+001F; see pk_publish.h */
+    " published_ms INTEGER,"
+    " held TEXT);"                                    /* why it was not published */
+    "CREATE INDEX pikaraoke_dirty ON pikaraoke_rows(song_id) WHERE dirty > 0;"
+    "CREATE INDEX pikaraoke_lost ON pikaraoke_rows(song_id) WHERE lost = 1;"
+    "CREATE INDEX pikaraoke_held ON pikaraoke_rows(held) WHERE held IS NOT NULL;"
+    "CREATE INDEX pikaraoke_published ON pikaraoke_rows(published_ms) WHERE published_ms IS NOT NULL;"
+    "CREATE TRIGGER pikaraoke_changes AFTER UPDATE OF artist, title, variant, year, genre, metadata_status ON songs"
+    " WHEN new.pikaraoke_id IS NOT NULL BEGIN"
+    " UPDATE pikaraoke_rows SET dirty = 1 WHERE song_id = new.id AND dirty <> 1; END;"
+    "CREATE TABLE pikaraoke_state (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;";
+
 static int create_all(struct db *db, struct err *e)
 {
     const char *const parts[] = {create_songs, create_queue, create_evidence, create_state, create_counts};
@@ -133,9 +153,15 @@ static const char count_settled[] =
     "INSERT INTO counts(key) VALUES ('asked 8'), ('asked 9'), ('asked 10'), ('asked 11'), ('asked 12'), ('asked 13'),"
     " ('asked 14'), ('asked 15');";
 
+/* The rows that may go when there are too many; a person's stay for ever. */
+static const char index_machine_changes[] = "CREATE INDEX changes_machine ON changes(id) WHERE actor <> 'person'";
+
 const struct migration migrations[] = {
     {1, NULL, create_all},
     {3, count_settled, NULL},
+    {4, NULL, migrate_lists},
+    {5, create_pikaraoke, NULL},
+    {6, index_machine_changes, NULL},
 };
 const size_t migrations_count = ARRAY_LEN(migrations);
 

@@ -97,14 +97,25 @@ static bool only_dates(const struct effect *f)
     return f->seat.asked & QUEUE_SETTLED && f->o->provider == PROVIDER_MUSICBRAINZ;
 }
 
-/* A year that the same song was given before by its identifier: the search may have missed that recording. */
-static int take_year(struct effect *f, int year)
+/* The year that MusicBrainz gave before; 0 when it gave none. */
+static int year_before(struct db *db, int64_t song_id, int *year, struct err *e)
 {
-    char *stored = only_dates(f) ? evidence_value(f->db, f->o->song_id, "year", "musicbrainz", NULL) : NULL;
-    int before = stored ? atoi(stored) : 0;
+    char *stored = NULL;
+    int rc = evidence_value(db, song_id, "year", "musicbrainz", &stored, NULL, e);
 
+    *year = rc == 0 && stored ? atoi(stored) : 0;
     free(stored);
-    return before && before < year ? before : year;
+    return rc;
+}
+
+/* A year that the same song was given before by its identifier: the search may have missed that recording. */
+static int take_year(struct effect *f, int *year)
+{
+    int before = 0, rc = only_dates(f) ? year_before(f->db, f->o->song_id, &before, f->e) : 0;
+
+    if (before && before < *year)
+        *year = before;
+    return rc;
 }
 
 /* What the candidate has for the field, or NULL; may be written to year. */
@@ -130,8 +141,12 @@ static int take_field(struct effect *f, enum song_field field)
 
     if (!value || !value[0])
         return 0;
-    if (field == FIELD_YEAR)
-        snprintf(year, sizeof year, "%d", take_year(f, c->year));
+    if (field == FIELD_YEAR) {
+        int first = c->year, rc = take_year(f, &first);
+        if (rc)
+            return rc;
+        snprintf(year, sizeof year, "%d", first);
+    }
     row.chosen = may_write(f, field) && !(f->keeps_names && (field == FIELD_ARTIST || field == FIELD_TITLE)) &&
                  !(field == FIELD_GENRE && only_dates(f) && f->after.genre);
     if (row.chosen && text)
@@ -356,38 +371,35 @@ static bool carries_names(const struct song *s, const struct candidate *c)
     return same;
 }
 
-/* Text of what the field is to become, or NULL when nothing is to change. */
-static const char *detail_value(struct db *db, const struct detail *d, enum song_field field, char year[16])
+/* Text of what the field is to become; NULL when nothing is to change. */
+static int detail_value(struct db *db, const struct detail *d, enum song_field field, char year[16], const char **value,
+                        struct err *e)
 {
     const struct candidate *c = &d->candidates->items[d->chosen];
-    char *searched;
-    int before;
+    int before, rc;
 
-    if (field == FIELD_GENRE)
-        return c->genres[0];
+    *value = field == FIELD_GENRE ? c->genres[0] : NULL;
     if (field != FIELD_YEAR || c->year == 0)
-        return NULL;
-    searched = evidence_value(db, d->song_id, "year", "musicbrainz", NULL);
-    before = searched ? atoi(searched) : 0;
-    free(searched);
+        return 0;
+    rc = year_before(db, d->song_id, &before, e);
     snprintf(year, 16, "%d", c->year);
-    return before && before <= c->year ? NULL : year;
+    *value = before && before <= c->year ? NULL : year;
+    return rc;
 }
 
 static int detail_field(struct db *db, const struct detail *d, enum song_field field, struct song *after, struct err *e)
 {
     char year[16], **text = song_field_text(after, field);
-    const char *value = detail_value(db, d, field, year);
-    struct evidence_row row = {.field = song_field_name(field), .value = value, .source = provider_name(d->source),
-                               .rule = d->rule, .reason = d->reason, .score = 1};
+    struct evidence_row row = {.field = song_field_name(field), .source = provider_name(d->source), .rule = d->rule,
+                               .reason = d->reason, .score = 1, .chosen = true};
+    int rc = detail_value(db, d, field, year, &row.value, e);
 
-    if (!value || after->locked & 1u << field)
-        return 0;
-    row.chosen = true;
+    if (rc || !row.value || after->locked & 1u << field)
+        return rc;
     if (text)
-        song_row_set(text, value);
+        song_row_set(text, row.value);
     else
-        after->year = atoi(value);
+        after->year = atoi(row.value);
     return evidence_put(db, d->song_id, &row, d->now_ms, e);
 }
 

@@ -13,7 +13,8 @@
 
 #define FOUND_FRESH_MS (INT64_C(180) * 86400000)      /* an answer is believed for half a year */
 #define NOT_FOUND_FRESH_MS (INT64_C(28) * 86400000)   /* an empty one for four weeks */
-#define WAIT_MAX_MS (INT64_C(7) * 86400000)           /* a later not_before comes from a clock that was wrong */
+#define WAIT_MAX_MS INT64_C(3600000)                  /* none waits longer: a later one comes from a wrong clock */
+#define FUTURE_MS INT64_C(86400000)                   /* so far ahead of now a stored time comes from such a clock, too */
 
 int queue_drop(struct db *db, int64_t song_id, struct err *e)
 {
@@ -49,6 +50,19 @@ static int insert_row(struct db *db, int64_t id, int priority, const char *iso, 
     stmt_int(&s, id);
     stmt_int(&s, priority);
     stmt_text(&s, iso);
+    return stmt_run(&s);
+}
+
+/* Remembered beyond the queue: the review shows first what people wait for. */
+static int raise_wanted(struct db *db, int64_t id, int priority, struct err *e)
+{
+    struct stmt s;
+
+    if (!song_wanted_of(priority))
+        return 0;
+    s = stmt_of(db, "UPDATE songs SET wanted = ?1 WHERE id = ?2 AND wanted < ?1", e);
+    stmt_int(&s, song_wanted_of(priority));
+    stmt_int(&s, id);
     return stmt_run(&s);
 }
 
@@ -100,6 +114,8 @@ int queue_add(struct db *db, const int64_t *ids, size_t n, int priority, bool ag
         out->queued += was == NOT_IN_QUEUE;
         if (rc == 0 && again && (was == IN_QUEUE || was == NOT_IN_QUEUE))
             rc = ask_anew(db, ids[i], e);
+        if (rc == 0 && (was == IN_QUEUE || was == NOT_IN_QUEUE))
+            rc = raise_wanted(db, ids[i], priority, e);
     }
     return rc;
 }
@@ -186,7 +202,7 @@ static int earliest_wait(struct db *db, enum provider_id p, unsigned after, int6
 /* Fresh from both sides: an answer from the future was stored with a wrong clock. */
 static bool is_fresh(int64_t at_ms, int64_t now_ms, int64_t for_ms)
 {
-    return at_ms <= now_ms + 86400000 && now_ms - at_ms < for_ms;
+    return at_ms <= now_ms + FUTURE_MS && now_ms - at_ms < for_ms;
 }
 
 static int load_answer(struct db *db, enum provider_id p, int64_t now_ms, struct queue_item *item, struct err *e)
@@ -210,36 +226,37 @@ static int load_answer(struct db *db, enum provider_id p, int64_t now_ms, struct
 }
 
 /* Providers whose stored artist and title are the present ones. */
-static unsigned agreeing(struct db *db, const struct song *song)
+static int agreeing(struct db *db, const struct song *song, unsigned *mask, struct err *e)
 {
-    unsigned mask = 0;
+    int rc = 0;
     char *present = fold_pair(song->artist ? song->artist : "", song->title ? song->title : "");
 
-    for (int p = 0; p < PROVIDER_COUNT; p++) {
+    *mask = 0;
+    for (int p = 0; rc == 0 && p < PROVIDER_COUNT; p++) {
         struct stmt s =
             stmt_of(db,
                     "SELECT a.value, t.value FROM evidence a JOIN evidence t ON t.song_id = a.song_id AND t.field = 'title'"
                     " AND t.source = a.source WHERE a.song_id = ? AND a.field = 'artist' AND a.source = ?"
                     " AND a.rule <> 'rejected'",
-                    NULL);
+                    e);
         char *said = NULL;
         stmt_int(&s, song->id);
         stmt_text(&s, provider_name((enum provider_id)p));
         if (stmt_row(&s))
             said = fold_pair(col_text(&s, 0) ? col_text(&s, 0) : "", col_text(&s, 1) ? col_text(&s, 1) : "");
-        stmt_end(&s);
-        if (said && strcmp(said, present) == 0)
-            mask |= 1u << p;
+        rc = stmt_end(&s);
+        if (rc == 0 && said && strcmp(said, present) == 0)
+            *mask |= 1u << p;
         free(said);
     }
     free(present);
-    return mask;
+    return rc;
 }
 
 static int load_item(struct db *db, enum provider_id p, int64_t now_ms, const struct place *place, struct queue_item *item,
                      struct err *e)
 {
-    char *parsed;
+    char *parsed = NULL;
     int rc;
 
     *item = (struct queue_item){.song_id = place->song_id, .priority = place->priority, .asked = place->asked};
@@ -247,10 +264,12 @@ static int load_item(struct db *db, enum provider_id p, int64_t now_ms, const st
     if (rc)
         return rc;
     item->attempts = item->song.attempts;
-    parsed = evidence_value(db, place->song_id, "title", "name", &item->parsed_confidence);
+    rc = evidence_value(db, place->song_id, "title", "name", &parsed, &item->parsed_confidence, e);
     free(parsed);
-    item->agreed = agreeing(db, &item->song);
-    rc = load_answer(db, p, now_ms, item, e);
+    if (rc == 0)
+        rc = agreeing(db, &item->song, &item->agreed, e);
+    if (rc == 0)
+        rc = load_answer(db, p, now_ms, item, e);
     if (rc)
         queue_item_deinit(item);
     return rc;
@@ -399,18 +418,21 @@ int queue_recheck(struct db *db, int64_t before_ms, int64_t now_ms, int64_t *n, 
     struct stmt s = stmt_of(db,
                             "INSERT INTO enrichment_queue(song_id, priority, queued_at) SELECT s.id, -10, ?1 FROM songs s"
                             " INDEXED BY songs_status WHERE s.metadata_status = 'enrichment_failed' AND s.reason = 'not_found'"
-                            " AND s.present = 1 AND coalesce(s.last_enrichment_attempt, s.updated_at) < ?2"
+                            " AND s.present = 1 AND (coalesce(s.last_enrichment_attempt, s.updated_at) < ?2"
+                            " OR coalesce(s.last_enrichment_attempt, s.updated_at) > ?4)"
                             " AND NOT EXISTS (SELECT 1 FROM enrichment_queue q WHERE q.song_id = s.id) LIMIT ?3",
                             e);
-    char now[32], before[32];
+    char now[32], before[32], future[32];
     int rc;
 
     *n = 0;
+    clock_iso(now_ms + FUTURE_MS, future);
     clock_iso(now_ms, now);
     clock_iso(before_ms, before);
     stmt_text(&s, now);
     stmt_text(&s, before);
     stmt_int(&s, QUEUE_RECHECK_MAX);
+    stmt_text(&s, future);
     rc = stmt_run(&s);
     if (rc == 0)
         *n = db_changed(db);

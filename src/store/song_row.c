@@ -31,6 +31,8 @@ void song_row_borrow(const struct stmt *s, struct song *out)
         .reason = own(col_text(s, 15)), .source = own(col_text(s, 16)), .attempts = (int)col_int(s, 17),
         .last_attempt_ms = col_time(s, 18), .present = col_int(s, 19) != 0, .locked = (unsigned)col_int(s, 20),
         .version = col_int(s, 21), .added_ms = col_time(s, 22), .updated_ms = col_time(s, 23),
+        .language = own(col_text(s, 24)), .order_open = col_int(s, 25) != 0, .doubled = col_int(s, 26) != 0,
+        .wanted = (int)col_int(s, 27),
     };
 }
 
@@ -47,6 +49,7 @@ void song_row_copy(const struct song *from, struct song *to)
     to->genre = mem_strdup(from->genre);
     to->reason = mem_strdup(from->reason);
     to->source = mem_strdup(from->source);
+    to->language = mem_strdup(from->language);
 }
 
 void song_row_set(char **field, const char *value)
@@ -225,6 +228,11 @@ void song_keys_make(struct song_keys *k, const char *artist, const char *title, 
     if (title && may_part(slice_of(title)))
         add_parted(&k->words, slice_of(title));
     buf_cstr(&k->words);
+}
+
+int song_wanted_of(int priority)
+{
+    return priority >= 1000 ? 2 : priority >= 30 ? 3 : priority >= 20 ? 2 : priority >= 10 ? 1 : 0;
 }
 
 /* FNV-1a. */

@@ -9,8 +9,9 @@
 #define SONG_COLUMNS \
     "s.id, s.file_path, s.size, s.mtime_ms, s.format, s.youtube_id, s.pikaraoke_id, s.artist, s.title, s.variant," \
     " s.vendor, s.genre, s.year, s.confidence, s.metadata_status, s.reason, s.source, s.enrichment_attempts," \
-    " s.last_enrichment_attempt, s.present, s.locked, s.version, s.created_at, s.updated_at"
-#define SONG_COLUMN_COUNT 24
+    " s.last_enrichment_attempt, s.present, s.locked, s.version, s.created_at, s.updated_at, s.language, s.order_open," \
+    " s.doubled, s.wanted"
+#define SONG_COLUMN_COUNT 28
 
 /* Reads the row at its first SONG_COLUMN_COUNT columns; strings borrowed until the next row: no song_deinit. */
 void song_row_borrow(const struct stmt *s, struct song *out);
@@ -42,6 +43,10 @@ int song_row_index_drop(struct db *db, int64_t id, struct err *e);
 int song_row_index_add(struct db *db, int64_t id, struct err *e);
 /* has_words(words, query): each word of the query begins a word. */
 int song_row_functions(struct db *db, struct err *e);
+
+/* What a queue priority says of who waits, as songs.wanted: from 10 a new download, from 20 asked for, from 30 about to be
+ * sung; 1000 and more is a person looking at the song. */
+int song_wanted_of(int priority);
 
 /* Identity of the base name in base_hash; stable across versions, because it is stored. */
 int64_t song_base_hash(struct slice base);

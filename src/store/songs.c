@@ -26,7 +26,7 @@ static int64_t give_stamps(struct stmt *s, void (*row)(const struct song_stamp *
 
     while (stmt_row(s)) {
         struct song_stamp v = {.id = col_int(s, 0), .path = col_slice(s, 1), .size = col_int(s, 2), .mtime_ms = col_int(s, 3),
-                               .format = col_text(s, 4), .youtube_id = col_text(s, 5), .present = col_int(s, 6) != 0};
+                               .format = col_text(s, 4), .youtube_id = col_text(s, 5), .present = col_int(s, 6) != 0, .followed = col_int(s, 7) != 0};
         last = v.id;
         row(&v, arg);
     }
@@ -36,7 +36,7 @@ static int64_t give_stamps(struct stmt *s, void (*row)(const struct song_stamp *
 int songs_stamps(struct db *db, int64_t after, int limit, void (*row)(const struct song_stamp *s, void *arg), void *arg,
                  int64_t *last, struct err *e)
 {
-    struct stmt s = stmt_of(db, "SELECT id, file_path, size, mtime_ms, format, youtube_id, present FROM songs"
+    struct stmt s = stmt_of(db, "SELECT id, file_path, size, mtime_ms, format, youtube_id, present, pikaraoke_id FROM songs"
                                 " WHERE id > ? ORDER BY id LIMIT ?", e);
     int64_t id;
 
@@ -75,12 +75,12 @@ int songs_same_identity(struct db *db, const char *youtube_id, struct slice base
     struct stmt s;
 
     if (youtube_id && youtube_id[0]) {
-        s = stmt_of(db, "SELECT id, file_path, size, mtime_ms, format, youtube_id, present FROM songs"
+        s = stmt_of(db, "SELECT id, file_path, size, mtime_ms, format, youtube_id, present, pikaraoke_id FROM songs"
                         " WHERE youtube_id = ? ORDER BY present, id LIMIT 8", e);
         stmt_text(&s, youtube_id);
         give_stamps(&s, row, arg);
     } else {
-        s = stmt_of(db, "SELECT id, file_path, size, mtime_ms, format, youtube_id, present FROM songs"
+        s = stmt_of(db, "SELECT id, file_path, size, mtime_ms, format, youtube_id, present, pikaraoke_id FROM songs"
                         " WHERE base_hash = ? ORDER BY present, id", e);
         stmt_int(&s, song_base_hash(base));
         give_stamps(&s, give_if_same, &want);

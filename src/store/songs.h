@@ -11,15 +11,21 @@ int songs_get(struct db *db, int64_t id, struct song *out, struct err *e);      
 /* Ids of songs by path bytes / YouTube id / PiKaraoke id; returns how many (at most max), or ERR_. */
 int songs_find_path(struct db *db, struct slice path, int64_t *id, struct err *e);  /* ERR_NOT_FOUND */
 
-enum songs_sort { SORT_ID, SORT_ARTIST, SORT_TITLE, SORT_CONFIDENCE, SORT_UPDATED };
+/* SORT_REVIEW lists only present songs that no person decided: wanted first, then sung often, then least sure; ascending only. */
+enum songs_sort { SORT_ID, SORT_ARTIST, SORT_TITLE, SORT_CONFIDENCE, SORT_UPDATED, SORT_YEAR, SORT_ADDED, SORT_REVIEW };
 enum songs_presence { PRESENCE_PRESENT, PRESENCE_ABSENT, PRESENCE_ALL };
 struct songs_filter {                 /* borrowed strings; zero/NULL means no condition, except as said */
     const char *q; /* words, matched without case, accents and punctuation against artist, title and name (prefix of each word) */
     int status;                       /* song_status + 1; 0 any */
     double min_confidence;            /* inclusive; < 0 none */
     double max_confidence;            /* inclusive; < 0 none */
-    int year;                         /* 0 any */
-    const char *genre;                /* exact, without case */
+    double below;                     /* exclusive; <= 0 none */
+    int min_year, max_year;           /* inclusive; 0 none */
+    bool no_year, no_genre;
+    bool order_unsure, doubled;       /* as the songs' */
+    const char *genre, *vendor;       /* exact, without case */
+    const char *language, *source, *reason;   /* exact */
+    int64_t added_since_ms;           /* 0 none */
     struct slice path;                /* exact bytes */
     const char *youtube_id;
     int64_t pikaraoke_id;             /* 0 any */
@@ -30,7 +36,9 @@ struct songs_filter {                 /* borrowed strings; zero/NULL means no co
     const char *cursor;               /* opaque, from an earlier page with the same sort; NULL for the first */
 };
 /* Calls row for each song of the page (borrowed); *next gets new memory with the cursor of the next page or NULL.
+ * A page may be shorter than the limit, even empty, with a next one: one call looks at no more than SONGS_WINDOW rows.
  * ERR_INVALID for a cursor that is not ours. */
+#define SONGS_WINDOW 6000
 int songs_page(struct db *db, const struct songs_filter *f, void (*row)(const struct song *s, void *arg), void *arg, char **next,
                struct err *e);
 /* How many match (for previews). */
@@ -59,6 +67,8 @@ struct found_file {                   /* borrowed */
     const struct guess *guess;        /* of the name */
     int priority;                     /* queue priority; 10 for a file that appeared while we run, 0 at a first scan */
     int64_t moved_from;               /* id of the song this file is, moved; 0 for a new one */
+    int64_t pikaraoke_id;             /* its row there, 0 none; with made, that row's created_at */
+    const char *made;
 };
 struct found_result { int64_t id; bool inserted, moved, returned; };
 /* Inserts, or moves (keeps all values), or brings back an absent song of the same path; queues what may be enriched.
@@ -72,6 +82,19 @@ int songs_set_present(struct db *db, const int64_t *ids, size_t n, bool present,
 /* Deletes absent songs of the list (all absent ones when ids is NULL): the owner's "forget". */
 int songs_forget(struct db *db, const int64_t *ids, size_t n, int64_t *forgotten, struct err *e);
 
+/* --- what the library decides --------------------------------------------------------- */
+/* Paths of present songs with id > after, in the order of ids, at most limit; *last gets the last id (or after). */
+int songs_names(struct db *db, int64_t after, int limit, void (*row)(int64_t id, struct slice path, void *arg), void *arg,
+                int64_t *last, struct err *e);
+/* True while artist and title come from the name alone: nobody edited, locked or confirmed them. */
+bool song_may_be_judged(const struct song *s);
+/* True when the song stands as the guess says. */
+bool song_says(const struct song *s, const struct guess *g);
+/* Stores artist, title, confidence, rule and reason of the guess with their evidence, when the song is still of that version and
+ * may be judged. Returns 1 when it changed (*out is filled, song_deinit), 0 when it stays, or ERR_. A queued song whose names
+ * changed is asked for anew. */
+int songs_judged(struct db *db, int64_t id, int64_t version, const struct guess *g, int64_t now_ms, struct song *out, struct err *e);
+
 /* The scan's view of the table, paged by id: calls row for rows with id > after, at most limit; *last gets the last id (or
  * after). */
 struct song_stamp {
@@ -81,6 +104,7 @@ struct song_stamp {
     const char *format;
     const char *youtube_id;
     bool present;
+    bool followed;                    /* PiKaraoke's list says whether it is there, not the disk */
 };
 int songs_stamps(struct db *db, int64_t after, int limit, void (*row)(const struct song_stamp *s, void *arg), void *arg,
                  int64_t *last, struct err *e);

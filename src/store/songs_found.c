@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "store/changes.h"
+#include "store/pk_songs.h"
 #include "store/song_row.h"
 #include "store/songs.h"
 
@@ -46,8 +47,9 @@ static int insert_song(struct finder *f, const struct found_file *file, int64_t 
     struct stmt s = stmt_of(f->db,
                             "INSERT INTO songs(file_path, artist, title, variant, vendor, year, confidence, metadata_status,"
                             " youtube_id, format, size, mtime_ms, base_hash, artist_key, title_key, words, reason, source,"
-                            " created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-                            " ?15, ?16, ?17, 'name', ?18, ?18) ON CONFLICT(file_path) DO NOTHING", f->e);
+                            " created_at, updated_at, language, order_open, wanted) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
+                            " ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, 'name', ?18, ?18, ?19, ?20, ?21)"
+                            " ON CONFLICT(file_path) DO NOTHING", f->e);
     int rc;
 
     song_file_split(file->path, &split);
@@ -70,6 +72,9 @@ static int insert_song(struct finder *f, const struct found_file *file, int64_t 
     stmt_slice(&s, words_of(f));
     stmt_text(&s, g ? g->rule : NULL);
     stmt_text(&s, f->iso);
+    stmt_text_or_null(&s, g ? g->language : NULL);
+    stmt_int(&s, g && g->is_ambiguous);
+    stmt_int(&s, song_wanted_of(file->priority));
     rc = stmt_run(&s);
     if (rc || db_changed(f->db) == 0)
         return rc;
@@ -294,8 +299,11 @@ int songs_found(struct db *db, const struct found_file *files, size_t n, int64_t
     int rc = 0;
 
     finder_init(&f, db, now_ms, e);
-    for (size_t i = 0; rc == 0 && i < n; i++)
+    for (size_t i = 0; rc == 0 && i < n; i++) {
         rc = found_one(&f, &files[i], &results[i]);
+        if (rc == 0 && files[i].pikaraoke_id)
+            rc = pk_songs_attach(db, results[i].id, files[i].pikaraoke_id, files[i].made, e);
+    }
     if (rc == 0 && f.first_new)
         rc = song_row_index_from(db, f.first_new, e);
     song_keys_deinit(&f.keys);

@@ -2,23 +2,29 @@
  *
  * Two ways lead to a page. When one condition alone leaves few songs, they are fetched by its index and sorted. Else the
  * index of the sort is walked from the cursor on and each row is tested: where many songs match, the page fills after a
- * few rows. Each condition is asked how many it leaves, up to DRIVER_MAX, before the way is chosen; SQLite's planner has
- * no statistics here, so it is told.
+ * few rows; where few do, the walk ends after SONGS_WINDOW rows with what it found and a cursor to go on. Each condition
+ * that has an index is asked how many it leaves, up to DRIVER_MAX, before the way is chosen; SQLite's planner has no
+ * statistics here, so it is told.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "song/fold.h"
 #include "store/counts.h"
+#include "store/migrations.h"
 #include "store/song_row.h"
 #include "store/songs.h"
 
 #define DRIVER_MAX 2000
 #define CURSOR_MAX 1024
-#define VALUES_MAX 16
+#define CONDITIONS_MAX 24
+#define YEAR_MAX 9999
+#define HALF_DIGIT 0.005   /* of the two digits that are shown */
 
 enum value_kind { VALUE_INT, VALUE_NUM, VALUE_TEXT, VALUE_BYTES };
 struct value {
@@ -28,56 +34,61 @@ struct value {
     struct slice text;
 };
 
+/* A term of WHERE; the table goes by the name s. */
+struct condition {
+    const char *sql;
+    const char *index;       /* " INDEXED BY ..." that finds what it leaves; NULL: none */
+    struct value values[3];
+    int n_values;
+};
+
 /* A query under construction. */
 struct query {
     struct db *db;
     const struct songs_filter *f;
-    struct buf where;
-    struct value values[VALUES_MAX];
-    int n_values;
-    char *words;        /* folded q; NULL without one */
-    char *match;        /* the same for FTS5; NULL when it cannot say it */
-    const char *index;  /* "INDEXED BY ..." of the driver; NULL: walk the sort index */
+    struct condition list[CONDITIONS_MAX];
+    int n;
+    char added[32];          /* added_since as text */
+    char *words;             /* folded q; NULL without one */
+    char *match;             /* the same for FTS5; NULL when it cannot say it */
+    const char *index;       /* of the driver; NULL: walk the index of the sort */
     bool by_fts;
 };
 
 /* --- conditions ----------------------------------------------------------------------- */
 
-static void add_value(struct query *q, struct value v)
+static struct value int_of(int64_t i)
 {
-    if (q->n_values == VALUES_MAX)
+    return (struct value){.kind = VALUE_INT, .i = i};
+}
+
+static struct value num_of(double d)
+{
+    return (struct value){.kind = VALUE_NUM, .d = d};
+}
+
+static struct value text_of(const char *text)
+{
+    return (struct value){.kind = VALUE_TEXT, .text = slice_of(text)};
+}
+
+static struct condition *add(struct query *q, const char *sql, const char *index)
+{
+    if (q->n == CONDITIONS_MAX)
         bug("store: too many conditions");
-    q->values[q->n_values++] = v;
+    q->list[q->n] = (struct condition){.sql = sql, .index = index};
+    return &q->list[q->n++];
 }
 
-static void add_condition(struct query *q, const char *sql)
+static void with(struct condition *c, struct value v)
 {
-    buf_add_str(&q->where, q->where.len ? " AND " : " WHERE ");
-    buf_add_str(&q->where, sql);
+    c->values[c->n_values++] = v;
 }
 
-static void add_int(struct query *q, const char *sql, int64_t i)
+static void bind_values(struct stmt *s, const struct condition *c)
 {
-    add_condition(q, sql);
-    add_value(q, (struct value){.kind = VALUE_INT, .i = i});
-}
-
-static void add_num(struct query *q, const char *sql, double d)
-{
-    add_condition(q, sql);
-    add_value(q, (struct value){.kind = VALUE_NUM, .d = d});
-}
-
-static void add_text(struct query *q, const char *sql, const char *text)
-{
-    add_condition(q, sql);
-    add_value(q, (struct value){.kind = VALUE_TEXT, .text = slice_of(text)});
-}
-
-static void bind_values(struct stmt *s, const struct query *q)
-{
-    for (int i = 0; i < q->n_values; i++) {
-        const struct value *v = &q->values[i];
+    for (int i = 0; i < c->n_values; i++) {
+        const struct value *v = &c->values[i];
         if (v->kind == VALUE_INT)
             stmt_int(s, v->i);
         else if (v->kind == VALUE_NUM)
@@ -87,6 +98,18 @@ static void bind_values(struct stmt *s, const struct query *q)
         else
             stmt_bytes(s, v->text);
     }
+}
+
+static void bind_all(struct stmt *s, const struct query *q)
+{
+    for (int i = 0; i < q->n; i++)
+        bind_values(s, &q->list[i]);
+}
+
+static void put_where(struct buf *sql, const struct query *q)
+{
+    for (int i = 0; i < q->n; i++)
+        buf_addf(sql, "%s%s", i ? " AND " : " WHERE ", q->list[i].sql);
 }
 
 static bool is_fts_word(const char *p, size_t n)
@@ -117,35 +140,84 @@ static char *match_of(const char *words)
     return buf_detach(&out);
 }
 
+/* Confidences are shown with two digits and asked for as shown. */
+static void add_confidence(struct query *q)
+{
+    const struct songs_filter *f = q->f;
+    double low = f->min_confidence >= 0 ? f->min_confidence - HALF_DIGIT : -1;
+    double high = f->max_confidence >= 0 ? f->max_confidence + HALF_DIGIT : 2;
+    struct condition *c;
+
+    if (f->below > 0)
+        high = fmin(high, f->below - HALF_DIGIT);
+    if (low < 0 && high > 1)
+        return;
+    c = add(q, "s.confidence >= ? AND s.confidence < ?", " INDEXED BY songs_confidence");
+    with(c, num_of(low));
+    with(c, num_of(high));
+}
+
+static void add_years(struct query *q)
+{
+    const struct songs_filter *f = q->f;
+    struct condition *c;
+
+    if (!f->no_year && !f->min_year && !f->max_year)
+        return;
+    c = add(q, "coalesce(s.year, 0) >= ? AND coalesce(s.year, 0) <= ?", " INDEXED BY songs_by_year");
+    with(c, int_of(f->min_year ? f->min_year : f->no_year ? 0 : 1));
+    with(c, int_of(f->no_year ? 0 : f->max_year ? f->max_year : YEAR_MAX));
+}
+
+/* What narrows most stands first: the first that leaves few drives. */
+static void add_names(struct query *q)
+{
+    const struct songs_filter *f = q->f;
+
+    if (f->path.p)
+        with(add(q, "s.file_path = ?", ""), (struct value){.kind = VALUE_BYTES, .text = f->path});
+    if (f->youtube_id)
+        with(add(q, "s.youtube_id = ?", ""), text_of(f->youtube_id));
+    if (f->pikaraoke_id)
+        with(add(q, "s.pikaraoke_id = ?", ""), int_of(f->pikaraoke_id));
+    if (f->genre)
+        with(add(q, "s.genre = ? COLLATE NOCASE", " INDEXED BY songs_by_genre"), text_of(f->genre));
+    if (f->vendor)
+        with(add(q, "s.vendor IS NOT NULL AND s.vendor = ? COLLATE NOCASE", " INDEXED BY songs_vendor"), text_of(f->vendor));
+    if (f->language)
+        with(add(q, "s.language IS NOT NULL AND s.language = ?", " INDEXED BY songs_language"), text_of(f->language));
+    if (f->source)
+        with(add(q, "s.source = ?", NULL), text_of(f->source));
+    if (f->reason)
+        with(add(q, "s.reason = ?", NULL), text_of(f->reason));
+}
+
 static void add_filter(struct query *q)
 {
     const struct songs_filter *f = q->f;
 
+    add_names(q);
     if (f->presence != PRESENCE_ALL)
-        add_condition(q, f->presence == PRESENCE_PRESENT ? "s.present = 1" : "s.present = 0");
+        add(q, f->presence == PRESENCE_PRESENT ? "s.present = 1" : "s.present = 0",
+            f->presence == PRESENCE_ABSENT ? " INDEXED BY songs_absent" : NULL);
     if (f->status)
-        add_text(q, "s.metadata_status = ?", song_status_name((enum song_status)(f->status - 1)));
-    /* Confidences are shown with two digits and asked for as shown. */
-    if (f->min_confidence >= 0)
-        add_num(q, "s.confidence >= ?", f->min_confidence - 0.0005);
-    if (f->max_confidence >= 0)
-        add_num(q, "s.confidence <= ?", f->max_confidence + 0.0005);
-    if (f->year)
-        add_int(q, "s.year = ?", f->year);
-    if (f->genre)
-        add_text(q, "s.genre IS NOT NULL AND s.genre = ? COLLATE NOCASE", f->genre);
-    if (f->youtube_id)
-        add_text(q, "s.youtube_id = ?", f->youtube_id);
-    if (f->pikaraoke_id)
-        add_int(q, "s.pikaraoke_id = ?", f->pikaraoke_id);
-    if (f->path.p) {
-        add_condition(q, "s.file_path = ?");
-        add_value(q, (struct value){.kind = VALUE_BYTES, .text = f->path});
+        with(add(q, "s.metadata_status = ?", " INDEXED BY songs_status"),
+             text_of(song_status_name((enum song_status)(f->status - 1))));
+    if (f->order_unsure)
+        add(q, "s.order_open = 1 AND s.metadata_status IN ('pending', 'parsed', 'enrichment_failed')",
+            " INDEXED BY songs_order_open");
+    if (f->doubled)
+        add(q, "s.doubled = 1", " INDEXED BY songs_doubled");
+    if (f->no_genre)
+        add(q, "s.genre IS NULL", " INDEXED BY songs_by_genre");
+    add_years(q);
+    if (f->added_since_ms) {
+        clock_iso(f->added_since_ms, q->added);
+        with(add(q, "s.created_at >= ?", " INDEXED BY songs_added"), text_of(q->added));
     }
-    if (q->by_fts)
-        add_text(q, "s.id IN (SELECT rowid FROM songs_fts WHERE songs_fts MATCH ?)", q->match);
-    else if (q->words)
-        add_text(q, "has_words(s.words, ?)", q->words);
+    add_confidence(q);
+    if (f->sort == SORT_REVIEW)
+        add(q, "s.present = 1 AND s.metadata_status <> 'manual'", NULL);
 }
 
 /* --- choosing the way ----------------------------------------------------------------- */
@@ -172,83 +244,50 @@ static bool fts_is_few(struct query *q)
     return is_few(&s);
 }
 
-static bool status_is_few(struct query *q)
+static bool leaves_few(struct query *q, const struct condition *c)
 {
-    struct stmt s = stmt_of(q->db, "SELECT count(*) FROM (SELECT 1 FROM songs WHERE metadata_status = ? LIMIT ?)", NULL);
+    char *sql = mem_printf("SELECT count(*) FROM (SELECT 1 FROM songs s%s WHERE %s LIMIT ?)", c->index, c->sql);
+    struct stmt s = stmt_of_text(q->db, sql, NULL);
+    bool few;
 
-    stmt_text(&s, song_status_name((enum song_status)(q->f->status - 1)));
-    return is_few(&s);
-}
-
-static bool year_is_few(struct query *q)
-{
-    struct stmt s = stmt_of(q->db, "SELECT count(*) FROM (SELECT 1 FROM songs WHERE year = ? LIMIT ?)", NULL);
-
-    stmt_int(&s, q->f->year);
-    return is_few(&s);
-}
-
-static bool genre_is_few(struct query *q)
-{
-    struct stmt s = stmt_of(q->db, "SELECT count(*) FROM (SELECT 1 FROM songs WHERE genre IS NOT NULL"
-                                   " AND genre = ? COLLATE NOCASE LIMIT ?)", NULL);
-
-    stmt_text(&s, q->f->genre);
-    return is_few(&s);
-}
-
-static bool confidence_is_few(struct query *q)
-{
-    struct stmt s = stmt_of(q->db, "SELECT count(*) FROM (SELECT 1 FROM songs INDEXED BY songs_confidence"
-                                   " WHERE confidence >= ? AND confidence <= ? LIMIT ?)", NULL);
-
-    stmt_num(&s, q->f->min_confidence >= 0 ? q->f->min_confidence - 0.0005 : -1);
-    stmt_num(&s, q->f->max_confidence >= 0 ? q->f->max_confidence + 0.0005 : 2);
-    return is_few(&s);
-}
-
-static bool absent_is_few(struct query *q)
-{
-    struct stmt s = stmt_of(q->db, "SELECT count(*) FROM (SELECT 1 FROM songs WHERE present = 0 LIMIT ?)", NULL);
-
-    return is_few(&s);
+    bind_values(&s, c);
+    few = is_few(&s);
+    free(sql);
+    return few;
 }
 
 static void choose_way(struct query *q)
 {
     const struct songs_filter *f = q->f;
 
-    if (f->path.p || f->youtube_id || f->pikaraoke_id)
+    if (f->path.p || f->youtube_id || f->pikaraoke_id) {
         q->index = "";   /* one row or few: the planner sees that itself */
-    else if (q->words && fts_is_few(q))
+    } else if (q->words && fts_is_few(q)) {
         q->by_fts = true;
-    else if (f->presence == PRESENCE_ABSENT && absent_is_few(q))
-        q->index = " INDEXED BY songs_absent";
-    else if (f->status && status_is_few(q))
-        q->index = " INDEXED BY songs_status";
-    else if (f->year && year_is_few(q))
-        q->index = " INDEXED BY songs_year";
-    else if (f->genre && genre_is_few(q))
-        q->index = " INDEXED BY songs_genre";
-    else if ((f->min_confidence >= 0 || f->max_confidence >= 0) && confidence_is_few(q))
-        q->index = " INDEXED BY songs_confidence";
+        q->index = "";
+    }
+    for (int i = 0; i < q->n && !q->index; i++)
+        if (q->list[i].index && leaves_few(q, &q->list[i]))
+            q->index = q->list[i].index;
 }
 
 static void query_init(struct query *q, struct db *db, const struct songs_filter *f)
 {
     *q = (struct query){.db = db, .f = f};
-    buf_init(&q->where, 0);
     if (f->q && f->q[0]) {
         q->words = fold_search(slice_of(f->q));
         q->match = match_of(q->words);
     }
-    choose_way(q);
     add_filter(q);
+    choose_way(q);
+    if (q->by_fts)
+        with(add(q, "s.id IN (SELECT rowid FROM songs_fts WHERE songs_fts MATCH ?)", NULL), text_of(q->match));
+    else if (q->words)
+        with(add(q, "has_words(s.words, ?)", NULL), text_of(q->words));
 }
 
 static void query_deinit(struct query *q)
 {
-    buf_deinit(&q->where);
     free(q->words);
     free(q->match);
 }
@@ -258,7 +297,7 @@ static void query_deinit(struct query *q)
 /* keys: how many columns are sorted by before the id. */
 static const struct sort {
     int keys;
-    bool is_number;
+    bool numbers;
     const char *columns[2];
     const char *index;
 } sorts[] = {
@@ -267,6 +306,9 @@ static const struct sort {
     [SORT_TITLE] = {2, false, {"s.title_key", "s.artist_key"}, " INDEXED BY songs_title"},
     [SORT_CONFIDENCE] = {1, true, {"s.confidence", NULL}, " INDEXED BY songs_confidence"},
     [SORT_UPDATED] = {1, false, {"s.updated_at", NULL}, " INDEXED BY songs_updated"},
+    [SORT_YEAR] = {1, true, {"coalesce(s.year, 0)", NULL}, " INDEXED BY songs_by_year"},
+    [SORT_ADDED] = {1, false, {"s.created_at", NULL}, " INDEXED BY songs_added"},
+    [SORT_REVIEW] = {2, true, {SONG_REVIEW_RANK("s."), "s.confidence"}, " INDEXED BY songs_review"},
 };
 
 /* Position behind the last row of a page: sort and direction as two letters, then id and keys, parted by US. */
@@ -322,14 +364,14 @@ static char sort_mark(const struct songs_filter *f)
     return (char)('a' + (int)f->sort);
 }
 
-static char *cursor_make(const struct songs_filter *f, int64_t id, const char *key0, const char *key1)
+static char *cursor_make(const struct songs_filter *f, const struct cursor *c)
 {
     struct buf b;
     char *out;
 
     buf_init(&b, 0);
-    buf_addf(&b, "%c%c%lld\x1f%s\x1f%s", sort_mark(f), f->descending ? 'd' : 'u', (long long)id, key0 ? key0 : "",
-             key1 ? key1 : "");
+    buf_addf(&b, "%c%c%lld\x1f%s\x1f%s", sort_mark(f), f->descending ? 'd' : 'u', (long long)c->id,
+             c->keys[0] ? c->keys[0] : "", c->keys[1] ? c->keys[1] : "");
     out = b64_encode((struct slice){b.data, b.len});
     buf_deinit(&b);
     return out;
@@ -367,26 +409,26 @@ static bool cursor_read(const struct songs_filter *f, struct cursor *c)
     return ok;
 }
 
-/* "(k1, k2, id) > (?, ?, ?)": SQLite seeks the index with it. */
-static void add_keyset(struct query *q, const struct cursor *c)
+static struct value key_value(const struct sort *sort, const char *key)
+{
+    return sort->numbers ? num_of(strtod(key, NULL)) : text_of(key);
+}
+
+/* "(k1, k2, id) > (?, ?, ?)", written to sql (borrowed by the condition): SQLite seeks the index with it. */
+static void add_keyset(struct query *q, const struct cursor *c, const char *op, char sql[200])
 {
     const struct sort *sort = &sorts[q->f->sort];
-    const char *op = q->f->descending ? "<" : ">";
-    char sql[120];
+    struct condition *term = add(q, sql, NULL);
 
     if (sort->keys == 0)
-        snprintf(sql, sizeof sql, "s.id %s ?", op);
+        snprintf(sql, 200, "s.id %s ?", op);
     else if (sort->keys == 1)
-        snprintf(sql, sizeof sql, "(%s, s.id) %s (?, ?)", sort->columns[0], op);
+        snprintf(sql, 200, "(%s, s.id) %s (?, ?)", sort->columns[0], op);
     else
-        snprintf(sql, sizeof sql, "(%s, %s, s.id) %s (?, ?, ?)", sort->columns[0], sort->columns[1], op);
-    add_condition(q, sql);
+        snprintf(sql, 200, "(%s, %s, s.id) %s (?, ?, ?)", sort->columns[0], sort->columns[1], op);
     for (int i = 0; i < sort->keys; i++)
-        if (sort->is_number)
-            add_value(q, (struct value){.kind = VALUE_NUM, .d = strtod(c->keys[i], NULL)});
-        else
-            add_value(q, (struct value){.kind = VALUE_TEXT, .text = slice_of(c->keys[i])});
-    add_value(q, (struct value){.kind = VALUE_INT, .i = c->id});
+        with(term, key_value(sort, c->keys[i]));
+    with(term, int_of(c->id));
 }
 
 static void add_order(struct buf *sql, const struct songs_filter *f)
@@ -400,6 +442,57 @@ static void add_order(struct buf *sql, const struct songs_filter *f)
     buf_addf(sql, "s.id%s LIMIT ?", way);
 }
 
+static void add_keys(struct buf *sql, const struct sort *sort)
+{
+    for (int i = 0; i < 2; i++)
+        buf_addf(sql, ", %s", sort->columns[i] ? sort->columns[i] : "NULL");
+}
+
+static char *key_text(const struct stmt *s, const struct sort *sort, int column)
+{
+    if (sort->numbers && col_text(s, column))
+        return mem_printf("%.17g", col_num(s, column));
+    return mem_strdup(col_text(s, column));
+}
+
+/* The place of a row whose sort keys stand from `column` on. */
+static void cursor_of_row(const struct stmt *s, const struct songs_filter *f, int column, struct cursor *c)
+{
+    cursor_deinit(c);
+    c->id = col_int(s, 0);
+    for (int i = 0; i < 2; i++)
+        c->keys[i] = key_text(s, &sorts[f->sort], column + i);
+}
+
+/* Where a walk from the cursor on has to end; false when fewer rows than a window are left. Reads nothing but the index. */
+static bool window_end(struct query *q, const struct condition *from, struct cursor *end)
+{
+    const struct sort *sort = &sorts[q->f->sort];
+    struct buf sql;
+    struct stmt s;
+    bool found;
+
+    buf_init(&sql, 0);
+    buf_add_str(&sql, "SELECT s.id");
+    add_keys(&sql, sort);
+    buf_addf(&sql, " FROM songs s%s", sort->index);
+    if (q->f->sort == SORT_REVIEW)
+        buf_add_str(&sql, " WHERE s.present = 1 AND s.metadata_status <> 'manual'");
+    if (from)
+        buf_addf(&sql, "%s%s", q->f->sort == SORT_REVIEW ? " AND " : " WHERE ", from->sql);
+    add_order(&sql, q->f);
+    buf_addf(&sql, " OFFSET %d", SONGS_WINDOW);
+    s = stmt_of_text(q->db, buf_cstr(&sql), NULL);
+    if (from)
+        bind_values(&s, from);
+    stmt_int(&s, 1);
+    found = stmt_row(&s);
+    if (found)
+        cursor_of_row(&s, q->f, 1, end);
+    buf_deinit(&sql);
+    return stmt_end(&s) == 0 && found;
+}
+
 static char *page_sql(const struct query *q)
 {
     const struct sort *sort = &sorts[q->f->sort];
@@ -407,69 +500,79 @@ static char *page_sql(const struct query *q)
 
     buf_init(&sql, 0);
     buf_add_str(&sql, "SELECT " SONG_COLUMNS);
-    for (int i = 0; i < 2; i++)
-        buf_addf(&sql, ", %s", sort->columns[i] ? sort->columns[i] : "NULL");
-    buf_addf(&sql, " FROM songs s%s", q->by_fts ? "" : q->index ? q->index : sort->index);
-    buf_add(&sql, q->where.data, q->where.len);
+    add_keys(&sql, sort);
+    buf_addf(&sql, " FROM songs s%s", q->index ? q->index : sort->index);
+    put_where(&sql, q);
     add_order(&sql, q->f);
     return buf_detach(&sql);
 }
 
-static char *cursor_of_row(const struct stmt *s, const struct songs_filter *f)
-{
-    char number[40];
-
-    if (sorts[f->sort].is_number) {
-        snprintf(number, sizeof number, "%.17g", col_num(s, SONG_COLUMN_COUNT));
-        return cursor_make(f, col_int(s, 0), number, NULL);
-    }
-    return cursor_make(f, col_int(s, 0), col_text(s, SONG_COLUMN_COUNT), col_text(s, SONG_COLUMN_COUNT + 1));
-}
-
-/* One row more than asked for tells whether there is a next page. */
-static int give_page(struct query *q, void (*row)(const struct song *s, void *arg), void *arg, char **next, struct err *e)
+/* One row more than asked for tells whether there is a next page. *last becomes the place of the page's last row when there is
+ * one more behind it, else it stays. */
+static int give_page(struct query *q, void (*row)(const struct song *s, void *arg), void *arg, struct cursor *last, bool *more,
+                     struct err *e)
 {
     char *sql = page_sql(q);
     struct stmt s = stmt_of_text(q->db, sql, e);
+    struct cursor place = {0};
     int n = 0;
 
-    bind_values(&s, q);
+    bind_all(&s, q);
     stmt_int(&s, (int64_t)q->f->limit + 1);
     while (stmt_row(&s)) {
         struct song v;
         if (++n > q->f->limit)
             break;
         if (n == q->f->limit)
-            *next = cursor_of_row(&s, q->f);
+            cursor_of_row(&s, q->f, SONG_COLUMN_COUNT, &place);
         song_row_borrow(&s, &v);
         row(&v, arg);
     }
-    if (n <= q->f->limit) {
-        free(*next);
-        *next = NULL;
-    }
     free(sql);
+    if (n > q->f->limit) {
+        cursor_deinit(last);
+        *last = place;
+        *more = true;
+    } else {
+        cursor_deinit(&place);
+    }
     return stmt_end(&s);
+}
+
+/* Every row on the way matches: the page fills at once. */
+static bool every_row_matches(const struct query *q)
+{
+    return q->n == 0 || (q->f->sort == SORT_REVIEW && q->n == 1);
 }
 
 int songs_page(struct db *db, const struct songs_filter *f, void (*row)(const struct song *s, void *arg), void *arg, char **next,
                struct err *e)
 {
-    struct cursor c = {0};
+    struct cursor from = {0}, end = {0};
+    char from_sql[200], end_sql[200];
     struct query q;
+    bool more = false;
     int rc;
 
     *next = NULL;
-    if (f->cursor && !cursor_read(f, &c)) {
-        cursor_deinit(&c);
+    if (f->cursor && !cursor_read(f, &from)) {
+        cursor_deinit(&from);
         return err_set(e, ERR_INVALID, "the cursor does not belong to this list, start without one");
     }
     query_init(&q, db, f);
+    more = !q.index && !every_row_matches(&q);
     if (f->cursor)
-        add_keyset(&q, &c);
-    rc = give_page(&q, row, arg, next, e);
+        add_keyset(&q, &from, f->descending ? "<" : ">", from_sql);
+    if (more)
+        more = window_end(&q, f->cursor ? &q.list[q.n - 1] : NULL, &end);
+    if (more)
+        add_keyset(&q, &end, f->descending ? ">=" : "<=", end_sql);
+    rc = give_page(&q, row, arg, &end, &more, e);
+    if (rc == 0 && more)
+        *next = cursor_make(f, &end);
     query_deinit(&q);
-    cursor_deinit(&c);
+    cursor_deinit(&from);
+    cursor_deinit(&end);
     return rc;
 }
 
@@ -491,15 +594,15 @@ int songs_count(struct db *db, const struct songs_filter *f, int64_t *n, struct 
     int rc;
 
     query_init(&q, db, f);
-    if (q.n_values == 0) {
+    if (q.n == (f->presence != PRESENCE_ALL)) {
         query_deinit(&q);
         return kept_count(db, f->presence, n, e);
     }
     buf_init(&sql, 0);
     buf_addf(&sql, "SELECT count(*) FROM songs s%s", q.index ? q.index : "");
-    buf_add(&sql, q.where.data, q.where.len);
+    put_where(&sql, &q);
     s = stmt_of_text(db, buf_cstr(&sql), e);
-    bind_values(&s, &q);
+    bind_all(&s, &q);
     rc = stmt_run_int(&s, n);
     buf_deinit(&sql);
     query_deinit(&q);

@@ -392,6 +392,11 @@ static void after_many(uv_work_t *work, int status)
     request_end(r);
 }
 
+static void on_many_sent(void *arg)
+{
+    turn_went_out(&((struct ask_many *)arg)->turn);
+}
+
 static void on_many_fetched(void *arg, const struct fetch_result *f)
 {
     struct ask_many *r = arg;
@@ -424,7 +429,7 @@ static bool request_go(struct turn *t)
     struct ask_many *r = container_of(t, struct ask_many, turn);
     struct lane *l = t->lane;
     struct provider_request request = {0};
-    struct fetch_options o = {.user_agent = l->w->user_agent, .ca_file = l->ca_file[0] ? l->ca_file : NULL};
+    struct fetch_options o = {.user_agent = l->w->user_agent, .ca_file = l->ca_file[0] ? l->ca_file : NULL, .sent = on_many_sent};
     struct err e = {0};
     int rc;
 
@@ -436,6 +441,7 @@ static bool request_go(struct turn *t)
     o.url = request.url;
     o.header = request.header;
     o.post_body = request.body;
+    o.secret = l->key;
     if (rc == 0)
         rc = fetch_start(l->w->d.http, &o, on_many_fetched, r, &r->fetch, &e);
     provider_request_deinit(&request);

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "build_config.h"
 #include "song/song_json.h"
+#include "store/evidence.h"
 
 #define RECHECK_AFTER_MS (28LL * 24 * 3600 * 1000)   /* "not found" is believed for four weeks */
 #define RECHECK_EVERY_MS (24ULL * 3600 * 1000)
@@ -174,14 +175,16 @@ static void start_done(struct dbq_op *op, int rc)
 struct recheck_data {
     struct dbq_op op;
     struct enrich *w;
-    int64_t n, before_ms, now_ms;
+    int64_t n, before_ms, now_ms, pruned;
 };
 
 static int run_recheck(struct db *db, struct dbq_op *op)
 {
     struct recheck_data *r = container_of(op, struct recheck_data, op);
 
-    return queue_recheck(db, r->before_ms, r->now_ms, &r->n, &op->err);
+    int rc = changes_prune(db, CHANGES_KEPT, &r->pruned, &op->err);
+
+    return rc ? rc : queue_recheck(db, r->before_ms, r->now_ms, &r->n, &op->err);
 }
 
 static void recheck(struct enrich *w, int64_t before_ms);
@@ -195,7 +198,7 @@ static void recheck_done(struct dbq_op *op, int rc)
         log_warn("enrich", "cannot queue old misses again: %s", err_text(&op->err));
     else if (r->n)
         log_info("enrich", "%lld songs that were not found are asked for again", (long long)r->n);
-    if (rc == 0 && r->n == QUEUE_RECHECK_MAX && !w->closing)
+    if (rc == 0 && (r->n == QUEUE_RECHECK_MAX || r->pruned == CHANGES_PRUNE_MAX) && !w->closing)
         recheck(w, r->before_ms);
     free(r);
     enrich_wake(w);
@@ -423,6 +426,21 @@ void enrich_settle(struct enrich *w)
     dbq_write(w->d.q, &s->op);
 }
 
+void enrich_hold(struct enrich *w, enum hold_level level, const char *sentence)
+{
+    if (w->hold != level)
+        log_info("enrich", "%s", level == HOLD_NONE ? "nothing holds the work back any more" : sentence);
+    snprintf(w->hold_why, sizeof w->hold_why, "%s", sentence ? sentence : "");
+    if (w->hold == level)
+        return;
+    w->hold = level;
+    for (int i = 0; i < PROVIDER_COUNT; i++)
+        if (w->lanes[i].p && w->lanes[i].limit)
+            lane_pace(&w->lanes[i]);
+    enrich_wake(w);
+    events_progress_changed(w->d.events);
+}
+
 void enrich_reconfigure(struct enrich *w)
 {
     unsigned usable = enrich_usable(w);
@@ -530,7 +548,7 @@ void enrich_command(struct enrich *w, enum worker_command cmd, worker_cb done, v
     c->before = c->wish = w->wish;
     c->done = done;
     c->arg = arg;
-    c->op = (struct dbq_op){.run = run_command, .done = command_done, .flags = DBQ_URGENT};
+    c->op = (struct dbq_op){.run = run_command, .done = command_done, .flags = DBQ_DURABLE | DBQ_URGENT};
     if (cmd == WORKER_CMD_START && enrich_usable(w) == 0)
         c->refused = ERR_UNAVAILABLE;
     else

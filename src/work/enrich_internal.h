@@ -21,6 +21,7 @@ struct turn {
     struct lane *lane;
     int end;                     /* endpoint */
     int rank;                    /* lower goes first; among equals first come first */
+    bool unsent;                 /* its token was taken, the request has not gone out yet */
     uint64_t not_before;         /* monotonic ms; a shed request waits without holding up the others */
     bool (*go)(struct turn *t);  /* the token was taken: sends; false when nothing was sent */
     void (*drop)(struct turn *t);   /* the lane cannot be asked any more, or the worker rests */
@@ -152,6 +153,8 @@ struct enrich {
     struct list jobs;
     struct list batches;
     struct list asks;
+    enum hold_level hold;
+    char hold_why[160];
     bool ready, closing;
     uint64_t last_advance;
     uint64_t named;                      /* songs whose names were done with in this run */
@@ -194,6 +197,7 @@ bool lane_is_blocked(const struct lane *l);           /* usable, but its front r
 bool lane_is_offline(const struct lane *l);
 uint64_t lane_rest_ms(const struct lane *l);          /* until its front takes requests again; 0 now */
 double lane_interval(const struct lane *l);           /* ms between two requests, at present */
+void lane_pace(struct lane *l);                       /* what decides the interval changed */
 void lane_slow_down(struct lane *l, uint64_t ms);     /* one request a second at most, for so long */
 void lane_look_again_in(struct lane *l, uint64_t ms);
 uint64_t lane_now(const struct lane *l);
@@ -201,8 +205,9 @@ void lane_mark_key(const struct lane *l, char out[20]);
 void turn_init(struct turn *t, struct lane *l, int end, int rank, bool (*go)(struct turn *), void (*drop)(struct turn *));
 void turn_wait(struct turn *t);                       /* go runs later, from a timer */
 void turn_leave(struct turn *t);                      /* harmless when it does not wait */
-/* A request of the turn's endpoint was sent, and has ended. */
+/* A request of the turn's endpoint was handed to the network, went out (each time), and has ended. */
 void turn_sent(struct turn *t);
+void turn_went_out(struct turn *t);
 void turn_back(struct turn *t);
 int lane_turns_waiting(const struct lane *l);
 void lane_turns_wanted(struct lane *l);

@@ -119,6 +119,7 @@ void enrich_progress_json(const struct enrich *w, struct json_out *o)
     json_put_int(o, "dating_requests", (int64_t)sums.dating);
     json_put_num(o, "requests_per_song", requests_for_a_song(w, sums), 3);
     json_put_bool(o, "offline", all_offline(w));
+    json_put_str(o, "held", w->hold == HOLD_NONE ? NULL : w->hold_why);
     json_open(o, "providers", '{');
     for (int i = 0; i < PROVIDER_COUNT; i++)
         if (w->lanes[i].p)

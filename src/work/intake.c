@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/pk_songs.h"
 #include "song/song_json.h"
 #include "song/title.h"
 #include "work/walk.h"
@@ -215,10 +216,25 @@ static int look_up_path(struct db *db, struct item *it, struct err *e)
     it->f.present = song.present;
     if (same_format(it, song.format)) {
         it->f.format = format_of(song.format);
-        if (song.present && song.size == it->f.size && song.mtime_ms == it->f.mtime_ms)
+        if (song.present && song.size == it->f.size && song.mtime_ms == it->f.mtime_ms && !it->f.pikaraoke_id)
             it->fate = FATE_SAME;
     }
     song_deinit(&song);
+    return 0;
+}
+
+/* A row of PiKaraoke's is recognised by its id and the time it was made; a later, reset database gives ids anew. */
+static int look_up_row(struct db *db, struct item *it, struct err *e)
+{
+    char made[PK_MADE_BYTES], *path;
+    int64_t id;
+    int rc = pk_songs_of_row(db, it->f.pikaraoke_id, &id, &path, made, e);
+
+    if (rc)
+        return rc == ERR_NOT_FOUND ? 0 : rc;
+    if (strcmp(made, it->f.made) == 0 && strcmp(path, it->f.path) != 0)
+        it->moved_from = id;
+    free(path);
     return 0;
 }
 
@@ -233,7 +249,9 @@ static int run_lookup(struct db *db, struct dbq_op *op)
         if (!it->f.lookup || it->f.id)
             continue;
         rc = look_up_path(db, it, &op->err);
-        if (rc || it->f.id)
+        if (rc == 0 && it->f.id == 0 && it->f.pikaraoke_id)
+            rc = look_up_row(db, it, &op->err);
+        if (rc || it->f.id || it->moved_from)
             continue;
         song_file_split(slice_of(it->f.path), &f);
         rc = songs_same_identity(db, f.youtube_id[0] ? f.youtube_id : NULL, f.base, it->f.size, add_old_row, it, &op->err);
@@ -328,12 +346,12 @@ void batch_check(struct batch *b)
         struct item *it = &b->items[i];
         if (it->fate != FATE_OPEN)
             continue;
-        if (it->f.id && it->f.present) {
+        if (it->f.id && it->f.present && !it->f.pikaraoke_id) {
             it->fate = FATE_TOUCHED;
             continue;
         }
         it->fate = FATE_FOUND;
-        if (it->f.id == 0)
+        if (it->f.id == 0 && it->moved_from == 0)
             it->moved_from = find_moved(b, it);
         title_parse(slice_of(it->f.path), &it->guess);
         it->guessed = true;
@@ -426,7 +444,8 @@ static int store_found(struct db *db, struct batch *b, struct err *e)
             continue;
         files[n] = (struct found_file){.path = slice_of(it->f.path), .size = it->f.size, .mtime_ms = it->f.mtime_ms,
                                        .format = format_name(it->f.format), .guess = &it->guess,
-                                       .priority = it->f.priority, .moved_from = it->moved_from};
+                                       .priority = it->f.priority, .moved_from = it->moved_from,
+                                       .pikaraoke_id = it->f.pikaraoke_id, .made = it->f.made};
         item_of[n++] = i;
     }
     if (n)

@@ -28,6 +28,8 @@ struct intake_file {
     bool lookup;                 /* ask the store what the path is */
     bool tell;                   /* an event for the song itself */
     bool by_probe;               /* its format was read without its directory: a stored pair stays a pair */
+    int64_t pikaraoke_id;        /* its row in PiKaraoke's database, 0 none */
+    char made[24];               /* created_at of that row */
 };
 
 struct intake_counts { uint64_t listed, changed, moved, returned; };

@@ -402,6 +402,11 @@ static void job_read(struct job *j)
 
 /* --- asking --------------------------------------------------------------------------------- */
 
+static void on_sent(void *arg)
+{
+    turn_went_out(&((struct job *)arg)->turn);
+}
+
 static void on_fetched(void *arg, const struct fetch_result *r)
 {
     struct job *j = arg;
@@ -431,7 +436,7 @@ static bool job_go(struct turn *t)
     struct lane *l = j->lane;
     struct wanted w = job_wanted(j);
     struct provider_request request = {0};
-    struct fetch_options o = {.user_agent = l->w->user_agent, .ca_file = l->ca_file[0] ? l->ca_file : NULL};
+    struct fetch_options o = {.user_agent = l->w->user_agent, .ca_file = l->ca_file[0] ? l->ca_file : NULL, .sent = on_sent};
     struct err e = {0};
     int rc;
 
@@ -442,6 +447,7 @@ static bool job_go(struct turn *t)
     o.url = request.url;
     o.header = request.header;
     o.post_body = request.body;
+    o.secret = l->key;
     rc = fetch_start(l->w->d.http, &o, on_fetched, j, &j->fetch, &e);
     provider_request_deinit(&request);
     if (rc) {

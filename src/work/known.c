@@ -24,6 +24,7 @@ void folders_init(struct folders *f, const char *const *paths)
     f->path = mem_alloc(sizeof *f->path * (size_t)(n + 1));
     f->len = mem_alloc(sizeof *f->len * (size_t)(n + 1));
     f->n = n;
+    memset(f->left_out, 0, sizeof f->left_out);
     for (int i = 0; i < n; i++) {
         size_t len = strlen(paths[i]);
         while (len && paths[i][len - 1] == '/')
@@ -37,6 +38,8 @@ void folders_deinit(struct folders *f)
 {
     for (int i = 0; i < f->n; i++)
         free(f->path[i]);
+    for (int i = 0; i < FOLDERS_LEFT_OUT; i++)
+        free(f->left_out[i]);
     free(f->path);
     free(f->len);
     *f = (struct folders){0};
@@ -53,6 +56,27 @@ int folders_of(const struct folders *f, struct slice path)
             best = i;
     }
     return best;
+}
+
+void folders_leave_out(struct folders *f, const char *const paths[FOLDERS_LEFT_OUT])
+{
+    for (int i = 0; i < FOLDERS_LEFT_OUT; i++) {
+        size_t n = paths[i] ? strlen(paths[i]) : 0;
+        while (n && paths[i][n - 1] == '/')
+            n--;
+        free(f->left_out[i]);
+        f->left_out[i] = paths[i] ? mem_strndup(paths[i], n) : NULL;
+    }
+}
+
+bool folders_is_left_out(const struct folders *f, struct slice path)
+{
+    for (int i = 0; i < FOLDERS_LEFT_OUT; i++) {
+        size_t n = f->left_out[i] ? strlen(f->left_out[i]) : 0;
+        if (f->left_out[i] && path.n >= n && memcmp(path.p, f->left_out[i], n) == 0 && (path.n == n || path.p[n] == '/'))
+            return true;
+    }
+    return false;
 }
 
 static const char *const formats[] = {"", "mp4", "mp3", "zip", "mkv", "avi", "webm", "mov", "cdg", "ass"};
@@ -136,6 +160,7 @@ void known_add(struct known *k, const struct song_stamp *s)
         .folder = folder < 0 ? KNOWN_OUTSIDE : (unsigned)folder & 0xfffu,
         .format = (unsigned)format_of(s->format) & 0x1fu,
         .present = s->present,
+        .seen = s->followed,           /* not ours to call missing */
     };
     put_slot(k, k->n++);
 }

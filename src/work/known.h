@@ -13,15 +13,21 @@
 
 /* --- folders: absolute, without slash at the end ("/" itself is the empty path) ---------- */
 #define FOLDERS_MAX 4000
+#define FOLDERS_LEFT_OUT 2
 struct folders {
     char **path;
     size_t *len;
     int n;
+    char *left_out[FOLDERS_LEFT_OUT];   /* what lies there is somebody else's to list; NULL none */
 };
 void folders_init(struct folders *f, const char *const *paths);
 void folders_deinit(struct folders *f);
 /* The folder that holds the path (the longest one), or -1. */
 int folders_of(const struct folders *f, struct slice path);
+/* Replaces what is left out; paths are copied, NULL leaves nothing out. */
+void folders_leave_out(struct folders *f, const char *const paths[FOLDERS_LEFT_OUT]);
+/* The path is such a folder or lies in one. */
+bool folders_is_left_out(const struct folders *f, struct slice path);
 
 /* --- formats as small numbers --------------------------------------------------------------- */
 const char *format_name(int format);      /* "mp4", ...; static */

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
+#define HOLD_INTERVAL_MS 5000         /* while others need the machine */
 #define SLOW_INTERVAL_MS 1000         /* after a refusal that says our rate was too high */
 
 uint64_t lane_now(const struct lane *l)
@@ -57,6 +58,8 @@ static double interval_for(const struct provider *p, double rate)
 
 double lane_interval(const struct lane *l)
 {
+    if (l->w->hold != HOLD_NONE && l->interval_ms < HOLD_INTERVAL_MS)
+        return HOLD_INTERVAL_MS;
     return l->slow_until > lane_now(l) && l->interval_ms < SLOW_INTERVAL_MS ? SLOW_INTERVAL_MS : l->interval_ms;
 }
 
@@ -66,6 +69,11 @@ static void apply_interval(struct lane *l)
 
     if (l->limit && ms != rate_limit_interval(l->limit))
         rate_limit_set_interval(l->limit, ms);
+}
+
+void lane_pace(struct lane *l)
+{
+    apply_interval(l);
 }
 
 static const char *text_of(const struct config *c, int option)
@@ -245,10 +253,25 @@ void turn_sent(struct turn *t)
     if (!l->first_request_at)
         l->first_request_at = lane_now(l);
     l->kept.last_start_ms = clock_wall(l->w->d.clock);
+    rate_limit_unsent(l->limit);
+    t->unsent = true;
+}
+
+void turn_went_out(struct turn *t)
+{
+    if (!t->lane->limit)
+        return;
+    if (t->unsent)
+        rate_limit_sent(t->lane->limit);
+    else
+        rate_limit_sent_again(t->lane->limit);
+    t->unsent = false;
 }
 
 void turn_back(struct turn *t)
 {
+    if (t->unsent)
+        turn_went_out(t);   /* it never did: its place in the window is free after a second */
     t->lane->in_flight--;
     t->lane->ends[t->end].in_flight--;
     lane_turns_wanted(t->lane);

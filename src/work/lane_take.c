@@ -263,7 +263,8 @@ void lane_fill(struct lane *l)
 {
     struct enrich *w = l->w;
 
-    if (!lane_is_usable(l) || w->closing || !w->ready || !enrich_is_running(w) || l->peeking || l->dry || has_enough(l))
+    if (!lane_is_usable(l) || w->closing || !w->ready || !enrich_is_running(w) || w->hold == HOLD_STOP || l->peeking || l->dry ||
+        has_enough(l))
         return;
     if (dbq_is_full(w->d.q)) {
         lane_look_again_in(l, 1000);

@@ -22,7 +22,8 @@
 #define PROBES_SLICE 64
 #define QUIET_MS 2000                 /* after something went away */
 #define QUIET_MAX_MS 10000            /* even when it never gets quiet */
-#define RETRY_MS 15000                /* a folder that is not there; mounts send no hints */
+#define RETRY_MS 15000                /* a folder that is not there; mounts send no hints. Or a store that failed */
+#define RETRY_MAX_MS 240000
 #define PAUSE_MS 50                   /* the store is busy */
 #define PROGRESS_MS 1000
 #define DIRS_MAX 256                  /* directories waiting for their own walk */
@@ -33,7 +34,7 @@
 enum lane { LANE_FREE, LANE_CHECK, LANE_PROBE, LANE_DIR, LANE_SWEEP, LANE_RETRY };
 
 /* One timer for everything that is due; 0 is not due. */
-enum due { DUE_YOUNG, DUE_QUIET, DUE_PERIOD, DUE_RETRY, DUE_PAUSE, DUE_PROGRESS, DUE_COUNT };
+enum due { DUE_YOUNG, DUE_QUIET, DUE_PERIOD, DUE_RETRY, DUE_STORE, DUE_PAUSE, DUE_PROGRESS, DUE_COUNT };
 
 struct folder_look {                  /* of LANE_RETRY, per folder */
     enum folder_state state;
@@ -52,9 +53,12 @@ struct scan {
     bool *walked;                     /* per folder: read by a full scan in this process */
 
     struct sweep *sweep;              /* the running full scan */
+    char *leave_out[FOLDERS_LEFT_OUT];   /* taken over when nothing reads the folders */
+    bool leave_changed;
     bool again, accept;               /* another one is wanted, and may call anything missing */
     bool unsettled;                   /* a full scan ended and settled was not told */
     bool young_lost;                  /* more young files than the list holds: the next full scan sees them again */
+    uint64_t retry_ms;                /* the next wait after the store failed */
     struct scan_status status;
     uint64_t begun_ms;                /* of the running or last full scan, monotonic */
 
@@ -98,7 +102,7 @@ static void on_timer(uv_timer_t *t)
         if (s->due[i] == 0 || s->due[i] > now)
             continue;
         s->due[i] = 0;
-        if (i == DUE_QUIET || i == DUE_PERIOD)
+        if (i == DUE_QUIET || i == DUE_PERIOD || i == DUE_STORE)
             s->again = true;
         if (i == DUE_RETRY)
             s->retry_now = true;
@@ -141,6 +145,22 @@ static void rescan_when_quiet(struct scan *s)
     s->due[DUE_QUIET] = now + QUIET_MS;
     if (s->due[DUE_QUIET] > s->quiet_since + QUIET_MAX_MS)
         s->due[DUE_QUIET] = s->quiet_since + QUIET_MAX_MS;
+}
+
+/* What could not be stored (a full disk) is found again by another full scan; files that came one by one, too. */
+static void retry_store(struct scan *s)
+{
+    s->status.failing = true;
+    if (s->due[DUE_STORE])
+        return;
+    due_in(s, DUE_STORE, s->retry_ms);
+    s->retry_ms = s->retry_ms * 2 < RETRY_MAX_MS ? s->retry_ms * 2 : RETRY_MAX_MS;
+}
+
+static void store_works(struct scan *s)
+{
+    s->status.failing = false;
+    s->retry_ms = s->o.retry_ms ? s->o.retry_ms : RETRY_MS;
 }
 
 /* --- telling ---------------------------------------------------------------------------- */
@@ -246,13 +266,13 @@ static void begin_sweep(struct scan *s)
     int64_t *moved;
 
     s->again = s->accept = s->young_lost = false;
-    s->due[DUE_QUIET] = s->due[DUE_PERIOD] = s->due[DUE_RETRY] = 0;
+    s->due[DUE_QUIET] = s->due[DUE_PERIOD] = s->due[DUE_RETRY] = s->due[DUE_STORE] = 0;
     intake_take_moved(s->in, &moved);
     free(moved);
     intake_reset_counts(s->in);
     if (s->watch)
         watch_begin(s->watch);
-    s->status = (struct scan_status){.running = true, .finished_ms = s->status.finished_ms};
+    s->status = (struct scan_status){.running = true, .failing = s->status.failing, .finished_ms = s->status.finished_ms};
     s->begun_ms = clock_mono(s->clock);
     s->sweep = sweep_new(&d);
     log_debug("scan", "full scan started folders=%d", s->folders.n);
@@ -305,6 +325,10 @@ static void end_sweep(struct scan *s)
     s->status.finished_ms = clock_wall(s->clock);
     s->status.duration_ms = clock_mono(s->clock) - s->begun_ms;
     memcpy(s->status.problem, sweep_problem(s->sweep), sizeof s->status.problem);
+    if (sweep_store_failed(s->sweep))
+        retry_store(s);
+    else
+        store_works(s);
     sweep_free(s->sweep);
     s->sweep = NULL;
     if (s->watch)
@@ -333,7 +357,7 @@ static bool is_scannable(const struct scan *s, struct slice path)
     int folder = folders_of(&s->folders, path);
     size_t from = folder < 0 ? 0 : s->folders.len[folder];
 
-    if (folder < 0 || path.n >= PATH_MAX || path.p[path.n - 1] == '/' || memchr(path.p, '\0', path.n))
+    if (folder < 0 || folders_is_left_out(&s->folders, path) || path.n >= PATH_MAX || path.p[path.n - 1] == '/' || memchr(path.p, '\0', path.n))
         return false;
     for (size_t i = from; i + 1 < path.n; i++)
         if (path.p[i] == '/' && (path.p[i + 1] == '.' || path.p[i + 1] == '/'))
@@ -581,8 +605,8 @@ static void start_lane(struct scan *s)
 
 static bool is_settled(const struct scan *s)
 {
-    return !s->sweep && !s->again && !s->young_lost && s->lane == LANE_FREE && intake_is_empty(s->in) && s->probes.n_hints == 0 &&
-           s->probes.n_young == 0 && s->n_dirs == 0 && !s->dir_walk;
+    return !s->sweep && !s->again && !s->status.failing && !s->young_lost && s->lane == LANE_FREE &&
+           intake_is_empty(s->in) && s->probes.n_hints == 0 && s->probes.n_young == 0 && s->n_dirs == 0 && !s->dir_walk;
 }
 
 static void finish_close(struct scan *s);
@@ -594,7 +618,11 @@ static void scan_step(struct scan *s)
         finish_close(s);
         return;
     }
-    if (!s->sweep && s->again)
+    if (s->leave_changed && !s->sweep && s->lane == LANE_FREE && !s->dir_walk) {
+        s->leave_changed = false;
+        folders_leave_out(&s->folders, (const char *const *)s->leave_out);
+    }
+    if (!s->sweep && s->again && !s->leave_changed)
         begin_sweep(s);
     if (s->sweep)
         sweep_step(s->sweep);
@@ -604,6 +632,8 @@ static void scan_step(struct scan *s)
         return;
     if (!intake_step(s->in))
         due_in(s, DUE_PAUSE, PAUSE_MS);
+    if (!s->sweep && intake_problem(s->in)[0])
+        retry_store(s);
     start_lane(s);
     if (s->sweep && s->due[DUE_PROGRESS] == 0) {
         publish(s, "progress");
@@ -629,6 +659,7 @@ struct scan *scan_new(uv_loop_t *loop, const struct clock *clock, struct dbq *q,
     s->q = q;
     s->ev = ev;
     s->o = *o;
+    store_works(s);
     folders_init(&s->folders, o->folders);
     n = (size_t)s->folders.n + 1;
     s->state = mem_zalloc(n * sizeof *s->state);
@@ -651,6 +682,27 @@ void scan_start(struct scan *s, bool accept_missing)
         return;
     s->again = true;
     s->accept = s->accept || accept_missing;
+    scan_step(s);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+void scan_leave_out(struct scan *s, const char *const paths[FOLDERS_LEFT_OUT])
+{
+    bool changed = false;
+
+    for (int i = 0; i < FOLDERS_LEFT_OUT; i++) {
+        changed = changed || !same_text(s->leave_out[i], paths[i]);
+        free(s->leave_out[i]);
+        s->leave_out[i] = mem_strdup(paths[i]);
+    }
+    if (!changed || s->closing)
+        return;
+    s->leave_changed = true;
+    s->again = s->again || s->begun_ms != 0;      /* not before the first one was asked for */
     scan_step(s);
 }
 
@@ -681,6 +733,8 @@ static void finish_close(struct scan *s)
     walk_free(s->dir_walk);
     walk_out_deinit(&s->out);
     folders_deinit(&s->folders);
+    for (int i = 0; i < FOLDERS_LEFT_OUT; i++)
+        free(s->leave_out[i]);
     free(s->state);
     free(s->walked);
     free(s->looks);

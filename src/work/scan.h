@@ -12,20 +12,23 @@
 #include "base/clock.h"
 #include "store/dbq.h"
 #include "work/events.h"
+#include "work/known.h"
 
 struct scan;
 struct scan_options {
     const char *const *folders;      /* absolute, NULL-terminated; borrowed for the scan's life */
     bool watch;                      /* use inotify as a hint */
     uint64_t rescan_ms;              /* periodic full scan; 0 none */
+    uint64_t retry_ms;               /* first wait before another try after the store failed, then doubled; 0: 15 s */
     /* Called on the loop after songs were listed or changed (queue may have grown): wakes the worker. */
     void (*changed)(void *arg);
-    /* Called when a full scan ended and no young file is waited for. */
+    /* Called when a full scan ended, all it found is stored and no young file is waited for. */
     void (*settled)(void *arg);
     void *arg;
 };
 struct scan_status {
     bool running;
+    bool failing;                    /* something found could not be stored; it is tried again */
     uint64_t files, listed, changed, missing, moved;   /* of the running or last scan */
     uint64_t returned;               /* absent songs that are back */
     uint64_t young;                  /* files still growing, waited for */
@@ -42,6 +45,9 @@ struct scan *scan_new(uv_loop_t *loop, const struct clock *clock, struct dbq *q,
 void scan_start(struct scan *s, bool accept_missing);
 /* A hint that this path appeared or changed (absolute bytes); paths outside the folders are passed over. */
 void scan_hint(struct scan *s, struct slice path);
+/* Leaves these folders and what is in them to somebody else (PiKaraoke's database): nothing there is
+ * listed; what was listed and is not theirs goes. A full scan follows when that changed. Paths are copied; NULL for none. */
+void scan_leave_out(struct scan *s, const char *const paths[FOLDERS_LEFT_OUT]);
 void scan_status(const struct scan *s, struct scan_status *out);
 /* Stops, closes watchers and timers; closed runs once, later, when no work item is left. */
 void scan_close(struct scan *s, void (*closed)(void *arg), void *arg);

@@ -56,6 +56,7 @@ struct sweep {
     size_t n_moved, n_missing, marked;
     uint64_t files, missing_total;
     char problem[200];
+    bool store_failed;
 };
 
 static void phase_move(struct sweep *sw, enum phase to)
@@ -96,6 +97,7 @@ __attribute__((format(printf, 2, 3))) static void add_problem(struct sweep *sw, 
 static void fail(struct sweep *sw, const char *what, int rc)
 {
     add_problem(sw, "%s: %s", what, sw->op.err.text[0] ? sw->op.err.text : err_sentence(rc));
+    sw->store_failed = true;
     phase_move(sw, PHASE_DONE);
 }
 
@@ -331,6 +333,7 @@ static void drained(struct sweep *sw)
 
     if (intake_problem(sw->d.in)[0]) {
         add_problem(sw, "%s", intake_problem(sw->d.in));
+        sw->store_failed = true;
         phase_move(sw, PHASE_DONE);
         return;
     }
@@ -377,6 +380,11 @@ uint64_t sweep_missing(const struct sweep *sw)
 const char *sweep_problem(const struct sweep *sw)
 {
     return sw->problem;
+}
+
+bool sweep_store_failed(const struct sweep *sw)
+{
+    return sw->store_failed;
 }
 
 enum folder_state sweep_folder(const struct sweep *sw, int folder)

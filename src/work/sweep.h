@@ -43,6 +43,7 @@ bool sweep_knew_nothing(const struct sweep *sw);   /* no song was stored when it
 uint64_t sweep_files(const struct sweep *sw);
 uint64_t sweep_missing(const struct sweep *sw);
 const char *sweep_problem(const struct sweep *sw); /* for a person; "" none */
+bool sweep_store_failed(const struct sweep *sw);   /* something found could not be looked up or stored */
 size_t sweep_unwatched(const struct sweep *sw);    /* directories that inotify refused */
 enum folder_state sweep_folder(const struct sweep *sw, int folder);
 

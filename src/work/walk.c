@@ -253,7 +253,9 @@ static void claim_folders(struct walk *w)
     struct stat st;
 
     for (int i = 0; i < f->n; i++) {
-        if (stat(f->len[i] ? f->path[i] : "/", &st) != 0)
+        if (folders_is_left_out(f, slice_of(f->path[i])))
+            w->folders[i] = FOLDER_OK;           /* whoever it is left to looks for it */
+        else if (stat(f->len[i] ? f->path[i] : "/", &st) != 0)
             w->folders[i] = state_of_errno(errno);
         else if (!S_ISDIR(st.st_mode))
             w->folders[i] = FOLDER_GONE;
@@ -324,9 +326,16 @@ static void note_dir(struct walk *w, const char *path, struct walk_out *out)
 static void enter_dir(struct walk *w, struct pending p, struct walk_out *out)
 {
     const char *path = p.path[0] ? p.path : "/";
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+    bool left_out = folders_is_left_out(w->o.folders, slice_of(p.path));
+    int fd = left_out ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
 
+    if (left_out) {
+        if (p.root >= 0)
+            w->folders[p.root] = FOLDER_OK;
+        free(p.path);
+        return;
+    }
     if (fd < 0 || fstat(fd, &st) != 0) {
         int error = errno;
         if (fd >= 0)

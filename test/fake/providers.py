@@ -13,6 +13,7 @@ import asyncio
 import json
 import random
 import re
+import selectors
 import ssl
 import sys
 import threading
@@ -33,16 +34,17 @@ REASONS = {200: "OK", 301: "Moved Permanently", 400: "Bad Request", 401: "Unauth
 
 
 class Limit:
-    """At most `most` arrivals in any window of `seconds`."""
+    """At most `most` arrivals in any window of `seconds`. A request that was read late, because this process had no turn, may have
+    arrived at any moment since `earliest`: only what certainly came too soon is refused."""
 
     def __init__(self, most, seconds):
         self.most, self.seconds, self.times = most, seconds, []
 
-    def arrive(self, now):
+    def arrive(self, now, earliest):
         self.times = [t for t in self.times if now - t < self.seconds]
         if len(self.times) >= self.most:
             return False
-        self.times.append(now)
+        self.times.append(earliest)
         return True
 
 
@@ -52,7 +54,7 @@ class Windows:
     def __init__(self, most, seconds):
         self.most, self.seconds, self.window, self.count = most, seconds, None, 0
 
-    def arrive(self, now):
+    def arrive(self, now, earliest):
         if int(now // self.seconds) != self.window:
             self.window, self.count = int(now // self.seconds), 0
         self.count += 1
@@ -61,6 +63,20 @@ class Windows:
     def headers(self, now):
         return [("X-RateLimit-Limit", str(self.most)), ("X-RateLimit-Remaining", str(max(0, self.most - self.count))),
                 ("X-RateLimit-Reset-In", str(int(self.seconds - now % self.seconds) + 1))]
+
+
+class Watchful(selectors.DefaultSelector):
+    """Remembers when it last looked: what is read now was not there three looks ago (one until the stream takes the bytes,
+    one until its reader runs)."""
+
+    def __init__(self):
+        super().__init__()
+        self.looks = [time.monotonic()] * 3
+
+    def select(self, timeout=None):
+        ready = super().select(timeout)
+        self.looks = [*self.looks[1:], time.monotonic()]
+        return ready
 
 
 class Reply:
@@ -88,6 +104,7 @@ class FakeProviders:
         self.token = token                    # of ListenBrainz
         self.faults = {name: [] for name in PROVIDERS + ENDPOINTS}
         self.arrivals = {name: [] for name in PROVIDERS + ENDPOINTS}
+        self.earliest = {name: [] for name in PROVIDERS + ENDPOINTS}   # when each may have arrived, where this process was slow
         self.asked = {name: [] for name in PROVIDERS + ENDPOINTS}   # what each request asked for
         self.poison = None                    # a pair with this text breaks ListenBrainz' matcher
         self.broken = []                      # limits that a client did not keep
@@ -113,7 +130,18 @@ class FakeProviders:
         self.thread.join()
 
     def _main(self, ready):
-        asyncio.run(self._serve(ready))
+        self._selector = Watchful()
+        loop = asyncio.SelectorEventLoop(self._selector)
+        try:
+            loop.run_until_complete(self._serve(ready))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        finally:
+            loop.close()
+
+    async def _look_often(self):
+        """While limits are enforced: keeps the doubt about when a request arrived small."""
+        while True:
+            await asyncio.sleep(0.004)
 
     async def _serve(self, ready):
         self.loop = asyncio.get_running_loop()
@@ -127,6 +155,8 @@ class FakeProviders:
             self.port = server.sockets[0].getsockname()[1]
         finally:
             ready.set()
+        if self.limits:
+            self.ticker = asyncio.create_task(self._look_often())
         await self._stop.wait()
         server.close()
         for task in asyncio.all_tasks():
@@ -156,10 +186,10 @@ class FakeProviders:
         return len(self.arrivals[provider])
 
     def worst_window(self, provider, seconds=1.0):
-        """The most arrivals in any window of that length."""
-        times, worst, first = self.arrivals[provider], 0, 0
+        """The most arrivals that certainly came in one window of that length."""
+        times, earliest, worst, first = self.arrivals[provider], self.earliest[provider], 0, 0
         for i, t in enumerate(times):
-            while t - times[first] >= seconds:
+            while t - earliest[first] >= seconds:
                 first += 1
             worst = max(worst, i - first + 1)
         return worst
@@ -177,12 +207,12 @@ class FakeProviders:
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                arrived = time.monotonic()
+                arrived, earliest = time.monotonic(), self._selector.looks[0]
                 lines = head.decode("latin-1").split("\r\n")
                 method, target, _ = lines[0].split(" ", 2)
                 headers = {k.strip().lower(): v.strip() for k, _, v in (l.partition(":") for l in lines[1:] if l)}
                 body = await reader.readexactly(int(headers.get("content-length", 0)))
-                if not await self._answer(method, target, headers, body, arrived, writer):
+                if not await self._answer(method, target, headers, body, (arrived, earliest), writer):
                     break
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError, ssl.SSLError, ValueError):
             pass
@@ -198,7 +228,8 @@ class FakeProviders:
         if provider is None:
             return await self._send(writer, Reply(404, {"error": "no such root"}))
         for name in (provider, endpoint):
-            self.arrivals[name].append(arrived)
+            self.arrivals[name].append(arrived[0])
+            self.earliest[name].append(arrived[1])
             self.asked[name].append(query if method == "GET" else body)
         self.user_agents.add(headers.get("user-agent", ""))
         self.in_flight[provider] += 1
@@ -214,7 +245,7 @@ class FakeProviders:
                          self._musicbrainz(url.path, query) if provider == "musicbrainz" else
                          self._listenbrainz(endpoint, method, headers, body))
             if provider == "listenbrainz" and endpoint != "labs" and provider in self.limits:
-                reply.headers += self.limits[provider].headers(arrived)
+                reply.headers += self.limits[provider].headers(arrived[0])
         finally:
             self.in_flight[provider] -= 1
         return await self._send(writer, reply)
@@ -251,8 +282,8 @@ class FakeProviders:
     # --- limits ---------------------------------------------------------------------------
     def _refusal(self, provider, headers, now):
         limit = self.limits.get(provider)
-        if limit and not limit.arrive(now):
-            self.broken.append((provider, now))
+        if limit and not limit.arrive(*now):
+            self.broken.append((provider, now[0]))
             return self._rate_reply(provider)
         if provider == "musicbrainz" and not headers.get("user-agent"):
             return Reply(403, {"error": "Your application has not identified itself"}, headers=[("x-ratelimit-who", "ua-missing")])

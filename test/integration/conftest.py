@@ -20,24 +20,99 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test"))
 BUILD = pathlib.Path(os.environ.get("SONGBOOKD_BUILD", ROOT / "build-test")).resolve()
 
+import contract  # noqa: E402
 from fake.catalogue import Catalogue, Song  # noqa: E402
 from fake.providers import FakeProviders  # noqa: E402
 
 # a mirror's URL may be asked faster than the public servers
 FAST = ["--set", "lastfm.rate=100", "--set", "musicbrainz.rate=100", "--set", "listenbrainz.rate=100"]
-PATIENCE = float(os.environ.get("SONGBOOKD_TEST_PATIENCE", 30))
+PATIENCE = float(os.environ.get("SONGBOOKD_TEST_PATIENCE", 120))
+
+
+class Stopwatch:
+    """Seconds of which this machine was really running: a virtual machine that stands still, or gives us no turn, is no
+    fault of the daemon. Counted in short ticks of a thread; a tick that took long counts as a short one."""
+    TICK, MOST = 0.02, 0.1
+
+    def __init__(self):
+        self.seconds, self._over = 0.0, threading.Event()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self):
+        last = time.monotonic()
+        while not self._over.wait(self.TICK):
+            now = time.monotonic()
+            self.seconds += min(now - last, self.MOST)
+            last = now
+
+    def stop(self):
+        self._over.set()
+        return self.seconds
 
 
 def wait_for(condition, what="the condition", seconds=PATIENCE):
-    """Returns the first true value of condition(); fails after a generous while."""
-    end = time.monotonic() + seconds
+    """Returns the first true value of condition(); fails after a generous while, in which a pause of the machine counts little."""
+    left, last = seconds, time.monotonic()
     while True:
         value = condition()
         if value:
             return value
-        if time.monotonic() > end:
+        now = time.monotonic()
+        left -= min(now - last, 1.0)
+        last = now
+        if left < 0:
             raise AssertionError("waited %d s in vain for %s" % (seconds, what))
         time.sleep(0.02)
+
+
+class Secrets:
+    """Every key and token that a test gives to a program, and every place where one came out again."""
+    planted, leaks = set(), []
+    KEPT_IN = ("songbookd.keys", ".conf", "token", "trace", ".sock", "sock", ".lastfm", ".listenbrainz")   # where they may stand
+
+    @classmethod
+    def plant(cls, value):
+        if isinstance(value, str) and len(value) >= 16:
+            cls.planted.add(value.encode())
+
+    @classmethod
+    def look(cls, where, data):
+        if isinstance(data, str):
+            data = data.encode("utf-8", "replace")
+        for key in cls.planted:
+            if data and key in data:
+                cls.leaks.append("%s: ...%r..." % (where, data[max(0, data.index(key) - 60):data.index(key) + 20]))
+
+    @classmethod
+    def look_into(cls, folder):
+        """Database, events, whatever a daemon wrote beside them."""
+        for path in pathlib.Path(folder).rglob("*"):
+            if path.is_file() and not path.name.endswith(cls.KEPT_IN) and path.stat().st_size < 64 << 20:
+                try:
+                    cls.look(path.name, path.read_bytes())
+                except OSError:
+                    pass
+
+
+@pytest.fixture(autouse=True)
+def no_key_comes_out():
+    """In no answer, log, event, error, file or output of a program: for every test there is."""
+    Secrets.leaks.clear()
+    yield
+    assert not Secrets.leaks, "a key came out again:\n" + "\n".join(Secrets.leaks)
+
+
+_run = subprocess.run
+
+
+def run_and_look(*args, **kw):
+    done = _run(*args, **kw)
+    for name in ("stdout", "stderr"):
+        Secrets.look(name + " of a program", getattr(done, name))
+    return done
+
+
+subprocess.run = run_and_look
 
 
 class Answer:
@@ -45,6 +120,8 @@ class Answer:
         self.status = response.status
         self.headers = {k.lower(): v for k, v in response.getheaders()}
         self.body = response.read()
+        Secrets.look("answer", self.body)
+        Secrets.look("header of an answer", repr(self.headers))
 
     @property
     def json(self):
@@ -110,6 +187,14 @@ class Daemon:
             env.setdefault("LASTFM_API_KEY", self.fake.lastfm_key)
         if self.fake and self.token:
             env.setdefault("LISTENBRAINZ_TOKEN", self.fake.token)
+        for name in ("LASTFM_API_KEY", "LISTENBRAINZ_TOKEN"):
+            Secrets.plant(env.get(name))
+        for arg in self.args:
+            if str(arg).startswith("server.token_file="):
+                try:
+                    Secrets.plant(pathlib.Path(arg.split("=", 1)[1]).read_text().strip())
+                except OSError:
+                    pass
         return env
 
     def start(self, *more, ready=True):
@@ -130,6 +215,7 @@ class Daemon:
     def _read_log(self, process):
         for line in process.stderr:
             text = line.decode("utf-8", "replace")
+            Secrets.look("log", line)
             self.log += text
             if "listening address=http://" in text:
                 self.address = text.split("address=http://")[1].strip()
@@ -137,11 +223,13 @@ class Daemon:
     def _read_out(self, process):
         for chunk in iter(lambda: process.stdout.read1(65536), b""):
             self.stdout += chunk
+        Secrets.look("stdout of the daemon", self.stdout)
 
     def wait(self, seconds=PATIENCE):
         code = self.process.wait(seconds)
-        self._lines.join(5)
-        self._out.join(5)
+        self._lines.join(PATIENCE)
+        self._out.join(PATIENCE)
+        Secrets.look_into(self.home)
         return code
 
     def stop(self):
@@ -163,6 +251,9 @@ class Daemon:
     def request(self, method, path, body=None, headers=None, connection=None, raw=None):
         c = connection or self.connection()
         send = dict(headers or {})
+        for name, value in (body.items() if isinstance(body, dict) and method == "PATCH" else ()):
+            if str(name).startswith("API_KEYS."):
+                Secrets.plant(value)
         data = raw
         if body is not None or method in ("POST", "PATCH"):
             data = json.dumps(body if body is not None else {}).encode() if raw is None else raw
@@ -171,6 +262,7 @@ class Daemon:
         answer = Answer(c.getresponse())
         if connection is None:
             c.close()
+        contract.check(method, path if path.startswith("/") else "/api/v1/" + path, body, answer)
         return answer
 
     def get(self, path, **kw):
@@ -196,8 +288,8 @@ class Daemon:
             cursor = "&cursor=" + page["next"]
 
     def song(self, part):
-        """The one song whose file name holds `part`."""
-        found = [s for s in self.songs_list() if part in s["file_path"]]
+        """The one song whose file name holds `part`, when it is listed."""
+        found = wait_for(lambda: [s for s in self.songs_list() if part in s["file_path"]], "a song with '%s' in its name" % part)
         assert len(found) == 1, (part, found)
         return found[0]
 
@@ -208,6 +300,12 @@ class Daemon:
         """Until the library is read and the queue is empty."""
         return wait_for(lambda: (p := self.get("progress"))["queue_remaining"] == 0 and not p["scan"]["running"] and p["total"] and p,
                         "the queue to be empty", seconds)
+
+
+def pytest_terminal_summary(terminalreporter):
+    never = sorted(contract.operations() - contract.asked)
+    terminalreporter.write_line("operations of the API that fit their description: %d; not asked: %s"
+                                % (len(contract.asked), ", ".join("%s %s" % x for x in never) or "none"))
 
 
 @pytest.hookimpl(hookwrapper=True)

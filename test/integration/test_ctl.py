@@ -82,7 +82,7 @@ def daemon(tmp_path):
 
 def ctl(daemon, *args, stdin=""):
     place = ["--socket", daemon.server_address] if daemon else []
-    return subprocess.run([CTL, *place, *args], input=stdin, capture_output=True, text=True, timeout=60)
+    return subprocess.run([CTL, *place, *args], input=stdin, capture_output=True, text=True, timeout=300)
 
 
 def test_status_prints_words_and_json_comes_as_it_is(daemon):
@@ -175,10 +175,22 @@ def test_settings_are_typed_and_a_key_comes_from_stdin(daemon):
 
 
 def test_undo_without_a_batch_takes_the_latest(daemon):
-    daemon.json("GET", "/api/v1/changes?limit=1", {"changes": [{"batch": 41, "song_id": 7, "field": "artist"}]})
+    rows = [(44, "undo", False), (43, None, True), (41, None, False), (40, None, False)]
+    daemon.json("GET", "/api/v1/changes?actor=person&limit=500",
+                {"changes": [{"batch": b, "song_id": 7, "field": "artist", "source": s, "undone": u} for b, s, u in rows]})
     daemon.json("POST", "/api/v1/undo", {"batch": 42})
     assert ctl(daemon, "undo").returncode == 0
     assert json.loads(daemon.asked[-1][3]) == {"batch": 41}
+
+
+def test_undo_says_what_is_taken_back(daemon):
+    daemon.json("POST", "/api/v1/undo", {"batch": 42})
+    for args, body in ((["7", "--song", "3"], {"batch": 7, "song_id": 3}), (["--change", "9"], {"change": 9}),
+                       (["--since", "2026-01-31", "--by", "worker"], {"since": "2026-01-31", "actor": "worker", "source": None})):
+        assert ctl(daemon, "undo", *args).returncode == 0
+        assert json.loads(daemon.asked[-1][3]) == body
+    for args in (["7", "--change", "9"], ["--song", "3"], ["--by", "worker"], ["--change", "9", "--since", "2026-01-31"], ["--change", "x"]):
+        assert ctl(daemon, "undo", *args).returncode == 2
 
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
@@ -223,18 +235,18 @@ def test_help_fits_80_columns():
 def test_parse_keeps_one_line_for_each_name(tmp_path):
     names = b"ABBA - Waterloo (Karaoke)---dQw4w9WgXcQ.mp4\n\nwith\ttab \xff\nlast without end"
     (tmp_path / "names").write_bytes(names)
-    done = subprocess.run([CTL, "parse", "--tsv", str(tmp_path / "names")], capture_output=True, timeout=60)
+    done = subprocess.run([CTL, "parse", "--tsv", str(tmp_path / "names")], capture_output=True, timeout=300)
     rows = [line.split("\t") for line in done.stdout.decode().split("\n")[:-1]]
     assert done.returncode == 0 and done.stderr == b""
     assert rows[0] == "name artist title confidence variant vendor year youtube_id category reason".split()
     assert [row[0] for row in rows[1:]] == ["ABBA - Waterloo (Karaoke)---dQw4w9WgXcQ.mp4", "", "with tab \ufffd",
                                             "last without end"]
     assert all(len(row) == 10 for row in rows) and rows[1][7] == "dQw4w9WgXcQ"
-    lines = subprocess.run([CTL, "parse", "--json"], input=names, capture_output=True, timeout=60).stdout.decode().splitlines()
+    lines = subprocess.run([CTL, "parse", "--json"], input=names, capture_output=True, timeout=300).stdout.decode().splitlines()
     assert [json.loads(line)["name"] for line in lines][3] == "last without end"
 
 
 def test_a_full_disk_is_told():
     with open("/dev/full", "w") as full:
-        done = subprocess.run([CTL, "parse", "--tsv"], input=b"A - B\n", stdout=full, stderr=subprocess.PIPE, timeout=60)
+        done = subprocess.run([CTL, "parse", "--tsv"], input=b"A - B\n", stdout=full, stderr=subprocess.PIPE, timeout=300)
     assert done.returncode == 1 and b"could not be written" in done.stderr

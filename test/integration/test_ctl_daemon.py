@@ -23,7 +23,7 @@ class Result:
 
 
 def run(*args, stdin=b"", env=None):
-    return Result(subprocess.run([str(BUILD / "songbookctl"), *map(str, args)], input=stdin, capture_output=True, timeout=60,
+    return Result(subprocess.run([str(BUILD / "songbookctl"), *map(str, args)], input=stdin, capture_output=True, timeout=300,
                                  env=clean_environment(env)))
 
 
@@ -291,7 +291,7 @@ def test_followed_events_come_as_they_happen_until_the_daemon_ends(daemon, ctl):
     daemon.stop()
     rest = [json.loads(line) for line in follower.stdout]
     assert rest[-1]["event"] == "shutdown"
-    assert follower.wait(20) == 0
+    assert follower.wait(300) == 0
     follower.stdout.close()
     follower.stderr.close()
 
@@ -362,5 +362,5 @@ def test_parse_needs_neither_daemon_nor_home():
 def test_output_that_cannot_be_written_is_1():
     with open("/dev/full", "wb") as full:
         done = subprocess.run([str(BUILD / "songbookctl"), "parse", "--tsv"], input=b"A - B\n" * 10, stdout=full, stderr=subprocess.PIPE,
-                              env=clean_environment(), timeout=60)
+                              env=clean_environment(), timeout=300)
     assert done.returncode == 1 and done.stderr.startswith(b"songbookctl: ")

@@ -111,7 +111,7 @@ def test_connection_closed_amid_a_request_is_no_harm(server):
 
 def test_slow_request_gets_408(server):
     """The limit for headers is 10 s; one byte now and then does not extend it."""
-    with RawConnection(server, timeout=60) as c:
+    with RawConnection(server, timeout=300) as c:
         c.send(LINE)
         stop = threading.Event()
 
@@ -408,18 +408,25 @@ def test_client_that_shut_its_side_still_gets_all_answers(server):
         assert c.is_closed()
 
 
-def test_connection_65_gets_503_and_the_others_live(server):
+def test_connection_65_takes_the_place_of_the_most_silent(server):
     held = []
     try:
         for _ in range(64):
             held.append(RawConnection(server))
             held[-1].send(message("GET", "/healthz"))
         assert [c.answer().status for c in held] == [200] * 64
-        answer = exchange(server, message("GET", "/healthz"))
-        assert_problem(answer, 503)
-        assert int(answer.headers["retry-after"]) >= 1
-        held[0].send(message("GET", "/healthz"))
-        assert held[0].answer().status == 200
+        silent = held.pop(0)
+        for c in held:                   # all the others speak once more
+            c.send(message("GET", "/healthz"))
+            assert c.answer().status == 200
+        with RawConnection(server) as late:
+            late.send(message("GET", "/healthz"))
+            assert late.answer().status == 200
+            assert silent.is_closed()
+            for c in held:
+                c.send(message("GET", "/healthz"))
+                assert c.answer().status == 200
+        silent.close()
     finally:
         for c in held:
             c.close()
@@ -439,7 +446,7 @@ def test_storm_of_connections_is_survived(server):
         except OSError:
             pass
     for s in ends:
-        s.settimeout(30)
+        s.settimeout(120)
         try:
             data = s.recv(65536)
         except ConnectionResetError:

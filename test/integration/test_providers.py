@@ -18,12 +18,13 @@ def lonely(make_daemon, fake, provider, **more):
 
 @pytest.mark.parametrize("provider,kind", [(p, k) for p, kinds in REFUSALS.items() for k in kinds])
 def test_a_refusal_costs_no_attempt_and_the_song_is_found_later(make_daemon, fake, provider, kind):
-    fake.fail(provider, kind, count=1)
+    fake.fail(provider, kind)
     d = lonely(make_daemon, fake, provider)
     d.start()
-    wait_for(lambda: d.get("progress")["providers"][provider]["refused"] == 1, "the refusal")
+    wait_for(lambda: d.get("progress")["providers"][provider]["refused"] >= 1, "the refusal")
     song = d.song("Dancing")
     assert song["metadata_status"] == "parsed"
+    fake.heal()
     wait_for(lambda: d.song("Dancing")["metadata_status"] == "enriched", "the song to be found later")
     assert d.song("Dancing")["enrichment_attempts"] == 1
 
@@ -32,12 +33,14 @@ def test_a_refusal_costs_no_attempt_and_the_song_is_found_later(make_daemon, fak
 @pytest.mark.parametrize("provider", ["lastfm", "musicbrainz"])
 def test_a_failure_counts_one_attempt_and_the_song_stays_queued(make_daemon, fake, provider, kind):
     fake.fail(provider, kind, count=4 if kind == "redirect" else 1)   # three redirects are followed
+    fake.fail(provider, "hang")                      # a slow test finds the next attempt under way, not answered
     d = lonely(make_daemon, fake, provider)
     d.start()
     wait_for(lambda: d.get("progress")["providers"][provider]["failed"] == 1, "the failure")
     song = d.song("Dancing")
-    assert (song["metadata_status"], song["enrichment_attempts"]) == ("parsed", 1)
+    assert song["metadata_status"] == "parsed" and song["enrichment_attempts"] in (1, 2)
     assert d.get("progress")["queue_remaining"] == 1
+    fake.heal()
     d.post("songs/%d/requeue" % song["id"])          # a person need not wait for the retry
     wait_for(lambda: d.song("Dancing")["metadata_status"] == "enriched", "the next attempt")
 

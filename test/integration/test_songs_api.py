@@ -264,7 +264,9 @@ def test_undo_puts_back_what_was(still):
     still.patch(1, artist="Somebody", year=1999)
     batch = still.get("changes?song_id=1&limit=1")["changes"][0]["batch"]
     undone = still.post("undo", {"batch": batch})
-    assert undone.status == 200 and undone.json == {"batch": batch, "song_ids": [1]}
+    assert undone.status == 200
+    written = still.get("changes?song_id=1&limit=1")["changes"][0]["batch"]
+    assert undone.json == {"batch": batch, "undo_batch": written, "count": 1, "kept": 0, "song_ids": [1]}
     after = still.get("songs/1")
     for field in ("artist", "title", "year", "confidence", "metadata_status", "locked"):
         assert after[field] == before[field], field

@@ -6,10 +6,10 @@ import sqlite3
 import subprocess
 import time
 
-from conftest import BUILD, clean_environment, wait_for
+from conftest import BUILD, Stopwatch, clean_environment, wait_for
 
 
-def run(*args, env=None, seconds=20):
+def run(*args, env=None, seconds=300):
     return subprocess.run([str(BUILD / "songbookd"), *map(str, args)], env=clean_environment(env), capture_output=True, text=True,
                           timeout=seconds, stdin=subprocess.DEVNULL)
 
@@ -141,7 +141,7 @@ def test_the_folder_of_the_usual_socket_is_made(tmp_path):
                           stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL) as daemon:
         wait_for((usual / "songbookd.sock").is_socket, "the socket")
         daemon.terminate()
-        assert daemon.wait(20) == 0
+        assert daemon.wait() == 0
 
 
 def test_a_library_folder_that_does_not_exist_yet_is_waited_for(make_daemon, tmp_path):
@@ -168,10 +168,10 @@ def test_term_ends_within_two_seconds_while_requests_hang(daemon, fake):
         daemon.add_song("Band %d - Tune %d.mp4" % (i, i))
     daemon.start()
     wait_for(lambda: fake.in_flight["lastfm"] > 0, "a hanging request")
-    began = time.monotonic()
+    watch = Stopwatch()
     daemon.process.send_signal(signal.SIGTERM)
-    assert daemon.wait(10) == 0, daemon.log
-    assert time.monotonic() - began < 4    # 2 s, doubled for the sanitizers on a busy machine
+    assert daemon.wait() == 0, daemon.log
+    assert watch.stop() < 4    # 2 s, doubled for the sanitizers on a busy machine
     db = sqlite3.connect(daemon.database)
     assert db.execute("SELECT sum(enrichment_attempts), count(*) FROM songs").fetchone() == (0, 20)
     assert db.execute("SELECT count(*) FROM enrichment_queue").fetchone() == (20,)
@@ -184,10 +184,10 @@ def test_term_ends_quickly_with_dns_dead(make_daemon):
     d.add_song("ABBA - Dancing Queen.mp4")
     d.start()
     wait_for(lambda: d.get("progress")["total"] == 1, "the song")
-    began = time.monotonic()
+    watch = Stopwatch()
     d.process.send_signal(signal.SIGTERM)
-    assert d.wait(10) == 0, d.log
-    assert time.monotonic() - began < 4
+    assert d.wait() == 0, d.log
+    assert watch.stop() < 4
 
 
 def test_keys_never_appear_in_any_output(daemon, fake):

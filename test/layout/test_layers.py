@@ -1,4 +1,5 @@
 """The layout shows the architecture: which room may include which, and where each library is used."""
+import json
 import pathlib
 import re
 import subprocess
@@ -13,8 +14,9 @@ MAY_USE = {
     "net": ["base"],
     "provider": ["base", "song"],
     "work": ["base", "song", "config", "store", "net", "provider"],
-    "api": ["base", "song", "config", "store", "net", "provider", "work"],
-    "ctl": ["base", "song", "config"],
+    "web": ["base"],
+    "api": ["base", "song", "config", "store", "net", "provider", "work", "web"],
+    "ctl": ["base", "song", "config", "store"],
     "daemon": ["base", "config"],
 }
 ONLY_IN = {
@@ -22,6 +24,9 @@ ONLY_IN = {
     "curl/curl.h": "net",
     "llhttp.h": "net",
     "ini.h": "config",
+    "qrencode.h": "api",
+    "openssl/sha.h": "api",
+    "openssl/evp.h": "api",
     "utf8proc.h": ("base", "song", "ctl"),   # ctl: how wide a text is on a terminal
 }
 
@@ -70,6 +75,14 @@ def test_every_route_has_its_section_in_the_api_document():
     assert len(routes) > 20
     missing = [r for r in routes if r not in text.split("\n")]
     assert missing == []
+
+
+def test_every_route_is_described_for_programs():
+    described = json.loads((SRC / "api/openapi.json").read_text())["paths"]
+    have = {(m.upper(), path) for path, item in described.items() for m in item}
+    rows = re.findall(r'\{HTTP_(\w+), (V1 )?"([^"]+)"', (SRC / "api/routes.c").read_text())
+    want = {(m, re.sub(r":(\w+)", r"{\1}", ("/api/v1" if base else "") + path)) for m, base, path in rows}
+    assert want == have, "src/api/openapi.json and the route table differ"
 
 
 def test_every_option_stands_in_the_configuration_document():

@@ -91,6 +91,34 @@ enum worker_mode enrich_mode(const struct enrich *w)
     return play.mode;
 }
 
+void pikaraoke_progress_json(const struct pikaraoke *p, struct json_out *o)
+{
+    (void)p;
+    json_put_null(o, "pikaraoke");
+}
+
+void pikaraoke_json(const struct pikaraoke *p, struct json_out *o, const char *key)
+{
+    (void)p;
+    json_put_null(o, key);
+}
+
+void pikaraoke_reconfigure(struct pikaraoke *p)
+{
+    (void)p;
+}
+
+void pikaraoke_look_now(struct pikaraoke *p)
+{
+    (void)p;
+}
+
+void manners_json(const struct manners *m, struct json_out *o, const char *key)
+{
+    (void)m;
+    json_put_null(o, key);
+}
+
 void enrich_wake(struct enrich *w)
 {
     play.wakes++;

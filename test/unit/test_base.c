@@ -6,10 +6,12 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/utf8.h"
 
 static void buf_refuses_more_than_its_bound(void **state)
@@ -159,6 +161,57 @@ static void iso_time_reads_back(void **state)
     assert_true(clock_parse_iso("yesterday") == -1);
 }
 
+static void the_log_does_not_wait_for_a_reader(void **state)
+{
+    static char text[1 << 20];
+    int ends[2], saved = dup(STDERR_FILENO);
+    char *last;
+    ssize_t n;
+
+    assert_int_equal(pipe(ends), 0);
+    dup2(ends[1], STDERR_FILENO);
+    alarm(300);                      /* where it waits, it waits for ever */
+    for (int i = 0; i < 5000; i++)
+        log_warn("main", "%0100d", i);
+    alarm(0);
+    n = read(ends[0], text, sizeof text - 1);
+    assert_true(n > 0);
+    log_warn("main", "read again");
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    close(ends[1]);
+    assert_non_null(strstr(text, "0000000000000 \n") ? NULL : text);
+    n = read(ends[0], text, sizeof text - 1);
+    assert_true(n > 0);
+    text[n] = '\0';
+    last = strstr(text, "read again");
+    assert_non_null(last);
+    assert_non_null(strstr(last, " lines of the log were lost before this"));
+    close(ends[0]);
+}
+
+static void a_line_of_the_log_has_an_end(void **state)
+{
+    static char text[16384];
+    char *long_text = mem_alloc(7001);
+    int ends[2], saved = dup(STDERR_FILENO);
+    ssize_t n;
+
+    memset(long_text, 'x', 7000);
+    long_text[7000] = '\0';
+    assert_int_equal(pipe(ends), 0);
+    dup2(ends[1], STDERR_FILENO);
+    log_warn("main", "%s", long_text);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    close(ends[1]);
+    n = read(ends[0], text, sizeof text - 1);
+    assert_int_equal(n, 4096);
+    assert_int_equal(text[n - 1], '\n');
+    close(ends[0]);
+    free(long_text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +225,8 @@ int main(void)
         cmocka_unit_test(percent_decode_refuses_bad_escapes),
         cmocka_unit_test(keys_are_masked_in_log_text),
         cmocka_unit_test(control_characters_never_reach_a_terminal),
+        cmocka_unit_test(the_log_does_not_wait_for_a_reader),
+        cmocka_unit_test(a_line_of_the_log_has_an_end),
         cmocka_unit_test(iso_time_reads_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

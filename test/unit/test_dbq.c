@@ -185,6 +185,57 @@ static void writes_finish_in_order_in_few_transactions(void **state)
     room_free(r);
 }
 
+static int in_flight, most_in_flight;
+
+static int run_counted(struct db *db, struct dbq_op *op)
+{
+    int now = __atomic_add_fetch(&in_flight, 1, __ATOMIC_SEQ_CST), most = __atomic_load_n(&most_in_flight, __ATOMIC_SEQ_CST);
+    struct step *s = container_of(op, struct step, op);
+
+    while (now > most && !__atomic_compare_exchange_n(&most_in_flight, &most, now, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+    }
+    usleep(200);
+    __atomic_sub_fetch(&in_flight, 1, __ATOMIC_SEQ_CST);
+    return (db == NULL) == (s->n % 3 == 2) ? 0 : ERR_BUG;   /* only beside there is no connection */
+}
+
+static void three_lanes_share_two_places_and_none_starves(void **state)
+{
+    static struct step steps[90];
+    struct room *r = room_new("songbook.db");
+    int worst[3] = {0}, last[3] = {-1, -1, -1};
+
+    (void)state;
+    memset(steps, 0, sizeof steps);
+    most_in_flight = 0;
+    room_open(r);
+    for (int i = 0; i < 90; i++) {
+        struct step *s = &steps[i];
+        s->op = (struct dbq_op){.run = run_counted, .done = step_done, .flags = DBQ_ALONE};
+        s->room = r;
+        s->n = i;
+        if (i % 3 == 0)
+            dbq_write(r->q, &s->op);
+        else if (i % 3 == 1)
+            dbq_read(r->q, &s->op);
+        else
+            dbq_beside(r->q, &s->op);
+    }
+    run_until(r, 90);
+    assert_true(most_in_flight <= 2);
+    for (int i = 0; i < 90; i++) {
+        int lane = r->order[i] % 3;
+        if (i - last[lane] > worst[lane])
+            worst[lane] = i - last[lane];
+        last[lane] = i;
+        assert_int_equal(steps[i].rc, 0);
+        assert_int_equal(steps[i].finished, 1);
+    }
+    assert_true(worst[0] <= 24 && worst[1] <= 24 && worst[2] <= 24);   /* reads end eight at a time */
+    room_close(r);
+    room_free(r);
+}
+
 static void failing_operation_does_not_fail_its_neighbours(void **state)
 {
     static struct step steps[20];
@@ -456,6 +507,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_finish_in_order_in_few_transactions),
+        cmocka_unit_test(three_lanes_share_two_places_and_none_starves),
         cmocka_unit_test(failing_operation_does_not_fail_its_neighbours),
         cmocka_unit_test(urgent_goes_first_and_alone_goes_alone),
         cmocka_unit_test(slow_group_is_cut_and_keeps_its_order),

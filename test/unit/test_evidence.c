@@ -2,7 +2,10 @@
 #include "store_fixture.h"
 
 #include "store/evidence.h"
+#include "store/changes.h"
 #include "store/queue.h"
+#include "store/stmt.h"
+#include "store/undo.h"
 
 struct story {
     char text[2000];
@@ -47,9 +50,18 @@ static struct story evidence_of(struct db *db, int64_t id)
 static struct story changes_of(struct db *db, int64_t id)
 {
     struct story s = {0};
+    int64_t next;
 
-    assert_int_equal(changes_page(db, id, 0, 32, tell_change, &s, NULL), 0);
+    assert_int_equal(changes_page(db, &(struct changes_filter){.song_id = id, .limit = 32}, tell_change, &s, &next, NULL), 0);
+    assert_int_equal(next, 0);
     return s;
+}
+
+static int undo_whole(struct db *db, int64_t batch, int64_t **ids, size_t *n)
+{
+    struct undo u = {.batch = batch, .now_ms = NOW};
+
+    return undo_batch(db, &u, ids, n, NULL);
 }
 
 static struct story candidates_of(struct db *db, int64_t id)
@@ -112,9 +124,9 @@ static void accepted_suggestion_is_manual(void **state)
     song_deinit(&s);
     c = candidates_of(f->db, id);
     assert_string_equal(c.text, "A-B/lastfm Second-B/lastfm ");
-    assert_int_equal(candidates_accept(f->db, id, c.ids[1], 1, NOW, &s, NULL), ERR_STALE);
-    assert_int_equal(candidates_accept(f->db, id, 999, 0, NOW, &s, NULL), ERR_NOT_FOUND);
-    assert_int_equal(candidates_accept(f->db, id, c.ids[1], 2, NOW, &s, NULL), 0);
+    assert_int_equal(candidates_accept(f->db, id, c.ids[1], 1, NULL, NOW, &s, NULL), ERR_STALE);
+    assert_int_equal(candidates_accept(f->db, id, 999, 0, NULL, NOW, &s, NULL), ERR_NOT_FOUND);
+    assert_int_equal(candidates_accept(f->db, id, c.ids[1], 2, NULL, NOW, &s, NULL), 0);
     assert_string_equal(s.artist, "Second");
     assert_int_equal(s.status, SONG_MANUAL);
     assert_true(s.confidence == 1.0);
@@ -170,9 +182,9 @@ static void undo_puts_back_edit_and_worker_and_redo_brings_them_again(void **sta
     person = changes_of(f->db, id).ids[0];
     assert_true(person > worker);
 
-    assert_int_equal(changes_undo(f->db, worker, NOW, &ids, &n, NULL), ERR_EXISTS);   /* the edit stands on it */
+    assert_int_equal(undo_whole(f->db, worker, &ids, &n), ERR_EXISTS);   /* the edit stands on it */
     assert_null(ids);
-    assert_int_equal(changes_undo(f->db, person, NOW, &ids, &n, NULL), 0);
+    assert_int_equal(undo_whole(f->db, person, &ids, &n), 0);
     assert_int_equal(n, 1);
     assert_int_equal(ids[0], id);
     free(ids);
@@ -182,9 +194,9 @@ static void undo_puts_back_edit_and_worker_and_redo_brings_them_again(void **sta
     assert_int_equal(s.status, SONG_ENRICHED);
     assert_true(s.confidence == 0.8);
     song_deinit(&s);
-    assert_int_equal(changes_undo(f->db, person, NOW, &ids, &n, NULL), ERR_EXISTS);   /* already */
+    assert_int_equal(undo_whole(f->db, person, &ids, &n), ERR_EXISTS);   /* already */
 
-    assert_int_equal(changes_undo(f->db, worker, NOW, &ids, &n, NULL), 0);
+    assert_int_equal(undo_whole(f->db, worker, &ids, &n), 0);
     free(ids);
     songs_get(f->db, id, &s, NULL);
     assert_string_equal(s.artist, "a");
@@ -195,9 +207,9 @@ static void undo_puts_back_edit_and_worker_and_redo_brings_them_again(void **sta
     song_deinit(&s);
     assert_non_null(strstr(evidence_of(f->db, id).text, "*artist=a/name"));
 
-    assert_int_equal(changes_undo(f->db, changes_of(f->db, id).ids[0], NOW, &ids, &n, NULL), 0);   /* the worker's again */
+    assert_int_equal(undo_whole(f->db, changes_of(f->db, id).ids[0], &ids, &n), 0);   /* the worker's again */
     free(ids);
-    assert_int_equal(changes_undo(f->db, undo, NOW, &ids, &n, NULL), 0);                            /* the edit again */
+    assert_int_equal(undo_whole(f->db, undo, &ids, &n), 0);                            /* the edit again */
     free(ids);
     songs_get(f->db, id, &s, NULL);
     assert_string_equal(s.artist, "Edited");
@@ -205,7 +217,7 @@ static void undo_puts_back_edit_and_worker_and_redo_brings_them_again(void **sta
     song_deinit(&s);
     counts_read(f->db, &c, NULL);
     assert_int_equal(c.queued, 0);
-    assert_int_equal(changes_undo(f->db, 12345, NOW, &ids, &n, NULL), ERR_NOT_FOUND);
+    assert_int_equal(undo_whole(f->db, 12345, &ids, &n), ERR_NOT_FOUND);
     assert_counts_true(f->db);
 }
 
@@ -218,7 +230,7 @@ static void undo_of_a_persons_edit_reopens_the_song(void **state)
     size_t n;
 
     songs_edit(f->db, id, 0, &edit, NOW, NULL, NULL);
-    assert_int_equal(changes_undo(f->db, changes_of(f->db, id).ids[0], NOW, &ids, &n, NULL), 0);
+    assert_int_equal(undo_whole(f->db, changes_of(f->db, id).ids[0], &ids, &n), 0);
     free(ids);
     counts_read(f->db, &c, NULL);
     assert_int_equal(c.by_status[SONG_PARSED], 1);
@@ -237,7 +249,7 @@ static void batch_of_many_edits_is_one_undo(void **state)
     assert_true(first > 0);
     songs_edit(f->db, b, 0, &edit, NOW, NULL, NULL);
     assert_int_equal(batch, first);
-    assert_int_equal(changes_undo(f->db, batch, NOW, &ids, &n, NULL), 0);
+    assert_int_equal(undo_whole(f->db, batch, &ids, &n), 0);
     assert_int_equal(n, 2);
     assert_int_equal(ids[0], a);
     assert_int_equal(ids[1], b);
@@ -250,17 +262,50 @@ static void change_log_is_paged_newest_first_and_knows_the_scan(void **state)
     int64_t id = add_song(f->db, "/m/a.mp4", "a", "b"), *ids;
     struct song_edit edit = {.set = 1u << FIELD_YEAR, .year = 1999};
     struct story s = {0};
+    int64_t next;
     size_t n;
 
     songs_edit(f->db, id, 0, &edit, NOW, NULL, NULL);
     songs_set_present(f->db, &id, 1, false, NOW, NULL, NULL);
     assert_string_equal(changes_of(f->db, id).text, "present:true>false locked:->year year:->1999 ");
-    assert_int_equal(changes_page(f->db, 0, 3, 1, tell_change, &s, NULL), 0);
+    assert_int_equal(changes_page(f->db, &(struct changes_filter){.before = 3, .limit = 1}, tell_change, &s, &next, NULL), 0);
+    assert_int_equal(next, 2);
     assert_string_equal(s.text, "locked:->year ");
-    assert_int_equal(changes_undo(f->db, changes_of(f->db, id).ids[0], NOW, &ids, &n, NULL), ERR_EXISTS);
+    assert_int_equal(undo_whole(f->db, changes_of(f->db, id).ids[0], &ids, &n), ERR_EXISTS);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+static int64_t query_int(struct db *db, const char *sql)
+{
+    struct stmt s = stmt_of_text(db, sql, NULL);
+    int64_t n = -1;
+
+    assert_int_equal(stmt_run_int(&s, &n), 1);
+    return n;
+}
+
+static void the_log_forgets_what_machines_did_long_ago_and_nothing_of_persons(void **state)
+{
+    struct fixture *f = *state;
+    struct slice a = SLICE_LIT("a"), b = SLICE_LIT("b");
+    int64_t gone, machine, person;
+
+    for (int i = 0; i < 40; i++) {
+        struct change_log log = {.actor = i % 4 == 0 ? "person" : i % 4 == 1 ? "scan" : "worker", .now_ms = NOW};
+        assert_int_equal(changes_add(f->db, &log, 1, "artist", a, b, NULL), 0);
+        assert_int_equal(changes_add(f->db, &log, 1, "title", a, b, NULL), 0);   /* the same batch */
+    }
+    assert_int_equal(changes_prune(f->db, 60, &gone, NULL), 0);
+    assert_int_equal(gone, 0);
+    assert_int_equal(changes_prune(f->db, 9, &gone, NULL), 0);   /* inside a batch: it is kept whole */
+    assert_int_equal(gone, 50);
+    machine = query_int(f->db, "SELECT count(*) FROM changes WHERE actor <> 'person'");
+    person = query_int(f->db, "SELECT count(*) FROM changes WHERE actor = 'person'");
+    assert_int_equal(machine, 10);
+    assert_int_equal(person, 20);
+    assert_int_equal(query_int(f->db, "SELECT count(*) FROM (SELECT batch FROM changes GROUP BY batch HAVING count(*) <> 2)"), 0);
+}
 
 int main(void)
 {
@@ -272,6 +317,7 @@ int main(void)
         T(undo_of_a_persons_edit_reopens_the_song),
         T(batch_of_many_edits_is_one_undo),
         T(change_log_is_paged_newest_first_and_knows_the_scan),
+        T(the_log_forgets_what_machines_did_long_ago_and_nothing_of_persons),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

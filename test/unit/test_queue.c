@@ -323,6 +323,24 @@ static void not_found_by_all_fails_and_is_rechecked_after_weeks(void **state)
     assert_counts_true(f->db);
 }
 
+static void a_clock_that_was_years_ahead_holds_no_song_back(void **state)
+{
+    struct fixture *f = *state;
+    int64_t a = add_song(f->db, "/m/a.mp4", "A", "B"), b = add_song(f->db, "/m/b.mp4", "C", "D"), ahead = NOW + 3650 * DAY, n, at;
+    struct outcome o = outcome_of(a, PROVIDER_LASTFM, OUTCOME_NOT_FOUND);
+    struct outcome_result r;
+
+    o.now_ms = ahead;
+    queue_begin(f->db, a, PROVIDER_LASTFM, ahead, NULL);
+    r = apply(f->db, &o);
+    song_deinit(&r.song);
+    queue_begin(f->db, b, PROVIDER_LASTFM, ahead, NULL);
+    assert_int_equal(queue_refund(f->db, b, PROVIDER_LASTFM, NOW + 2 * DAY, NULL), 0);   /* it was two days ahead then */
+    assert_string_equal(next_ids(f->db, PROVIDER_LASTFM, 0, NOW, 0, 10, &at), "2");
+    assert_int_equal(queue_recheck(f->db, NOW - 28 * DAY, NOW, &n, NULL), 0);
+    assert_int_equal(n, 1);   /* else it would be asked again in ten years */
+}
+
 static void locked_fields_and_manual_songs_keep_their_values(void **state)
 {
     struct fixture *f = *state;
@@ -714,6 +732,7 @@ int main(void)
         T(dead_process_costs_no_attempt_until_it_dies_too_often), T(three_failures_give_up),
         T(provider_that_keeps_failing_does_not_keep_the_others_from_it), T(found_enriches_and_leaves_when_nobody_is_left_to_ask),
         T(not_found_by_all_fails_and_is_rechecked_after_weeks), T(locked_fields_and_manual_songs_keep_their_values),
+        T(a_clock_that_was_years_ahead_holds_no_song_back),
         T(contradiction_keeps_the_names_and_lowers_the_number), T(agreement_is_known_to_the_next_lane),
         T(answers_are_kept_by_pair_for_their_time), T(outcome_of_a_forgotten_song_is_not_found),
         T(asking_again_clears_what_was_asked), T(exact_name_of_listenbrainz_leaves_only_the_date),

@@ -131,6 +131,107 @@ static void interval_below_a_millisecond_allows_one_start_per_tick_of_the_clock(
     teardown(&f);
 }
 
+/* --- what goes out late -------------------------------------------------------------- */
+
+static void a_serial_provider_waits_a_second_from_when_the_request_went_out(void **state)
+{
+    struct fixture f;
+    setup_manual(&f, 1100);
+    assert_true(rate_limit_take(f.limit));
+    rate_limit_unsent(f.limit);
+    clock_advance(&f.clock, 5000);
+    assert_false(rate_limit_take(f.limit));   /* still connecting: it may go out now */
+    rate_limit_sent(f.limit);
+    assert_int_equal(rate_limit_wait_ms(f.limit), 1010);
+    clock_advance(&f.clock, 1009);
+    assert_false(rate_limit_take(f.limit));
+    clock_advance(&f.clock, 1);
+    assert_true(rate_limit_take(f.limit));
+    teardown(&f);
+}
+
+static void requests_that_connect_leave_no_room_for_a_burst(void **state)
+{
+    struct fixture f;
+    setup_manual(&f, LASTFM_MS);
+    for (int i = 0; i < 5; i++) {
+        assert_true(rate_limit_take(f.limit));
+        rate_limit_unsent(f.limit);
+        clock_advance(&f.clock, 205);
+    }
+    clock_advance(&f.clock, 60000);
+    assert_false(rate_limit_take(f.limit));   /* five may go out at this moment */
+    for (int i = 0; i < 5; i++)
+        rate_limit_sent(f.limit);
+    clock_advance(&f.clock, 1009);
+    assert_false(rate_limit_take(f.limit));
+    clock_advance(&f.clock, 1);
+    assert_true(rate_limit_take(f.limit));
+    teardown(&f);
+}
+
+static void redirects_and_retries_count_as_well(void **state)
+{
+    struct fixture f;
+    setup_manual(&f, LASTFM_MS);
+    assert_true(rate_limit_take(f.limit));
+    for (int i = 0; i < 4; i++)
+        rate_limit_sent_again(f.limit);
+    clock_advance(&f.clock, 205);
+    assert_false(rate_limit_take(f.limit));
+    clock_advance(&f.clock, 1010 - 205);
+    assert_true(rate_limit_take(f.limit));
+    teardown(&f);
+}
+
+static void never_six_within_a_second_whatever_connecting_takes(void **state)
+{
+    struct fixture f;
+    uint64_t sent[2000], due[5];   /* due: when those that connect go out */
+    int n = 0, connecting = 0;
+    unsigned seed = 7;
+
+    setup_manual(&f, LASTFM_MS);
+    while (n < 2000) {
+        for (int i = 0; i < connecting; i++) {
+            if (due[i] > f.clock.manual_mono)
+                continue;
+            rate_limit_sent(f.limit);
+            sent[n++] = f.clock.manual_mono;
+            due[i--] = due[--connecting];
+            if (n == 2000)
+                break;
+        }
+        if (n < 2000 && connecting < 5 && rate_limit_take(f.limit)) {
+            rate_limit_unsent(f.limit);
+            seed = seed * 1103515245u + 12345u;
+            due[connecting++] = f.clock.manual_mono + (seed >> 16) % (seed & 1024 ? 900 : 3);
+        }
+        clock_advance(&f.clock, 1);
+    }
+    for (int i = 5; i < 2000; i++)
+        assert_true(sent[i] - sent[i - 5] > 1000);
+    teardown(&f);
+}
+
+static void one_that_waits_for_an_unsent_request_is_woken_by_its_going_out(void **state)
+{
+    struct fixture f;
+    setup_with(&f, &clock_system, 1000.0 / 3, NULL, NULL);
+    for (int i = 0; i < 4; i++) {   /* all that a window holds */
+        while (!rate_limit_take(f.limit))
+            uv_sleep(1);
+        rate_limit_unsent(f.limit);
+    }
+    rate_limit_want(f.limit);
+    assert_int_equal(uv_run(&f.loop, UV_RUN_NOWAIT), 0);   /* no timer: nothing to wait for but an event */
+    for (int i = 0; i < 4; i++)
+        rate_limit_sent(f.limit);
+    assert_int_equal(uv_run(&f.loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(f.ready_calls, 1);
+    teardown(&f);
+}
+
 /* --- interval and hold ---------------------------------------------------------------- */
 
 static void changed_interval_counts_from_the_last_start(void **state)
@@ -291,6 +392,11 @@ int main(void)
         cmocka_unit_test(fractions_of_a_millisecond_are_kept),
         cmocka_unit_test(wait_rounds_up_so_that_nobody_comes_too_early),
         cmocka_unit_test(interval_below_a_millisecond_allows_one_start_per_tick_of_the_clock),
+        cmocka_unit_test(a_serial_provider_waits_a_second_from_when_the_request_went_out),
+        cmocka_unit_test(requests_that_connect_leave_no_room_for_a_burst),
+        cmocka_unit_test(redirects_and_retries_count_as_well),
+        cmocka_unit_test(never_six_within_a_second_whatever_connecting_takes),
+        cmocka_unit_test(one_that_waits_for_an_unsent_request_is_woken_by_its_going_out),
         cmocka_unit_test(changed_interval_counts_from_the_last_start),
         cmocka_unit_test(hold_delays_and_is_never_shortened),
         cmocka_unit_test(restore_waits_for_the_rest_of_the_interval),

@@ -114,7 +114,7 @@ static int set_up(void **state)
 static void start(const char *const *folders, bool watch)
 {
     static const char *only[2];
-    struct scan_options o = {.watch = watch, .changed = on_changed, .settled = on_settled};
+    struct scan_options o = {.watch = watch, .changed = on_changed, .settled = on_settled, .retry_ms = 20};
 
     only[0] = fx.songs;
     o.folders = folders ? folders : only;
@@ -767,6 +767,58 @@ static void a_scan_closes_in_the_middle(void **state)
     assert_int_equal(n_present(), 1200);
 }
 
+static void sql(const char *text)
+{
+    char cmd[400];
+
+    snprintf(cmd, sizeof cmd, "sqlite3 -cmd '.timeout 20000' '%s' \"%s\"", fx.db, text);
+    assert_int_equal(system(cmd), 0);
+}
+
+static void what_could_not_be_stored_is_tried_again(void **state)
+{
+    struct scan_status st;
+
+    (void)state;
+    put_many("a", 3);
+    sql("CREATE TRIGGER broken BEFORE INSERT ON songs BEGIN SELECT RAISE(ABORT, 'broken on purpose'); END");
+    start(NULL, false);
+    scan_start(fx.scan, false);
+    do {
+        uv_run(&fx.loop, UV_RUN_ONCE);
+        scan_status(fx.scan, &st);
+    } while (!st.failing);
+    assert_int_equal(n_present(), 0);
+    assert_int_equal(fx.settled, 0);   /* --once must not call it done */
+    assert_true(fx.problem_events > 0);
+    sql("DROP TRIGGER broken");
+    run_until(&fx.settled, 1);
+    assert_int_equal(n_present(), 3);
+    scan_status(fx.scan, &st);
+    assert_false(st.failing);
+    assert_string_equal(st.problem, "");
+}
+
+static void a_hinted_file_that_could_not_be_stored_is_tried_again(void **state)
+{
+    struct scan_status st;
+
+    (void)state;
+    put_many("a", 3);
+    start(NULL, false);
+    scan_all(false);
+    sql("CREATE TRIGGER broken BEFORE INSERT ON songs BEGIN SELECT RAISE(ABORT, 'broken on purpose'); END");
+    put("late.mp4", "x");
+    scan_hint(fx.scan, slice_of(at("late.mp4")));
+    do {
+        uv_run(&fx.loop, UV_RUN_ONCE);
+        scan_status(fx.scan, &st);
+    } while (!st.failing);
+    sql("DROP TRIGGER broken");
+    run_until(&fx.settled, 2);
+    assert_int_equal(n_present(), 4);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -794,6 +846,8 @@ int main(void)
         TEST(a_watched_folder_lists_what_appears),
         TEST(a_deleted_file_is_noticed_by_the_watcher),
         TEST(a_folder_that_appears_later_is_scanned),
+        TEST(what_could_not_be_stored_is_tried_again),
+        TEST(a_hinted_file_that_could_not_be_stored_is_tried_again),
         TEST(a_scan_closes_in_the_middle),
     };
 

@@ -444,9 +444,9 @@ static void filters_select(void **state)
     assert_int_equal(count_matches(f->db, flt), 1);
     flt.genre = "hip";
     assert_int_equal(count_matches(f->db, flt), 0);
-    flt = all_songs(), flt.year = 1999;
+    flt = all_songs(), flt.min_year = flt.max_year = 1999;
     assert_int_equal(count_matches(f->db, flt), 1);
-    flt.year = 2000;
+    flt.min_year = flt.max_year = 2000;
     assert_int_equal(count_matches(f->db, flt), 0);
     flt = all_songs(), flt.youtube_id = "abcdefghijk";
     assert_int_equal(count_matches(f->db, flt), 1);

@@ -1,0 +1,35 @@
+// What is left to do: counts that lead to lists. The daemon counts rows; nothing here remembers.
+import { h, fill, calmly } from "./dom.js";
+import { t, tn, number, has } from "./text.js";
+import { get, post, query } from "./api.js";
+import { toast, fail } from "./tell.js";
+
+export function view() {
+  const list = h("ul", { class: "list" }), review = h("div", {});
+
+  function row(l) {
+    const requeue = l.count > 0 && l.key.startsWith("failed_");
+    return h("li", { class: "head", "data-key": l.key },
+      h("a", { href: "#/library" + query(l.filter) }, has("worklist." + l.key) ? t("worklist." + l.key) : l.sentence),
+      h("span", { class: "row" },
+        requeue && h("button", { type: "button", onclick: () => post("queue", { filter: l.filter, demand: "asked" })
+          .then((a) => toast(tn("worklist.requeued", a.queued))).catch(fail) }, t("worklist.requeue")),
+        h("strong", { class: "number" }, number(l.count))));
+  }
+
+  async function read() {
+    try {
+      const work = await get("worklist");
+      fill(review, h("div", { class: "head" }, h("a", { href: "#/review" }, tn("progress.review", work.review.count)), h("strong", { class: "number" }, number(work.review.count))));
+      fill(list, work.lists.map(row));
+    } catch (e) { fail(e); }
+  }
+
+  read();
+  const again = calmly(2000, read);
+  return {
+    title: t("nav.worklist"),
+    el: [h("h1", {}, t("nav.worklist")), h("section", { class: "card" }, review), h("section", { class: "card", "aria-label": t("nav.worklist") }, list)],
+    on(kind) { if (["song", "gap", "scan"].includes(kind)) again(); },
+  };
+}

@@ -1,0 +1,349 @@
+/* Names decided by the whole library; see judge.h.
+ *
+ * READ (reader): the next page of paths; a new one is read and remembered. LOOK (reader): the next songs whose verdict may have
+ * changed; those that stand otherwise are collected. STORE (writer): what was collected. The library is touched by the operation in
+ * flight alone, so it needs no lock. */
+#include "work/judge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "song/library.h"
+#include "song/song_json.h"
+#include "store/songs.h"
+
+#define PAGE_NAMES 500
+#define LOOK_SONGS 200
+#define TELL_MAX 50          /* song events of one operation; a flood is told by progress alone */
+
+enum state { JUDGE_IDLE, JUDGE_READ, JUDGE_LOOK, JUDGE_STORE };
+
+struct verdict {
+    int64_t id, version;
+    struct guess guess;
+};
+
+struct judge {
+    const struct clock *clock;
+    struct dbq *q;
+    struct events *ev;
+    struct judge_hooks hooks;
+    struct dbq_op op;
+    enum state state;
+    struct library *library;
+
+    bool want_new, want_all;       /* pages are to be read */
+    bool reading, reading_all;     /* a round of pages is under way */
+    bool page_end, looked_none;    /* what the last operation found */
+    uint32_t round;
+    int64_t cursor, page_last;
+    size_t page_rows;
+
+    struct verdict verdict[LOOK_SONGS];
+    size_t n_verdicts;
+    char *told[TELL_MAX];
+    size_t n_told, n_changed;
+    int64_t now_ms;
+    uint64_t pool_ms, decided;
+
+    bool closing;
+    void (*closed)(void *arg);
+    void *closed_arg;
+};
+
+static void judge_step(struct judge *j);
+
+/* ---- READ ---- */
+
+static void take_name(int64_t id, struct slice path, void *arg)
+{
+    struct judge *j = arg;
+    struct guess g;
+
+    j->page_rows++;
+    if (library_see(j->library, id, path, j->round))
+        return;
+    title_parse(path, &g);
+    library_put(j->library, id, path, &g);
+    guess_deinit(&g);
+}
+
+static int run_read(struct db *db, struct dbq_op *op)
+{
+    struct judge *j = container_of(op, struct judge, op);
+    uint64_t begun = clock_mono(&clock_system);
+    int rc;
+
+    j->page_rows = 0;
+    rc = songs_names(db, j->cursor, PAGE_NAMES, take_name, j, &j->page_last, &op->err);
+    j->page_end = j->page_rows < PAGE_NAMES;
+    if (rc == 0 && j->page_end && j->reading_all)
+        library_drop_unseen(j->library, j->round);
+    j->pool_ms += clock_mono(&clock_system) - begun;
+    return rc;
+}
+
+/* ---- LOOK ---- */
+
+static bool differs(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") != 0;
+}
+
+/* What the library has no more to say about goes back to what the name says; other songs are left as they are. */
+static bool was_judged(const struct song *s, const struct guess *g)
+{
+    if (s->status == SONG_FAILED)   /* its reason tells how the asking ended */
+        return differs(s->artist, g->artist) || differs(s->title, g->title);
+    return s->reason && strncmp(s->reason, "library", 7) == 0;
+}
+
+/* Collects the verdict when the song stands otherwise. */
+static void look_at(struct judge *j, const struct song *s)
+{
+    struct verdict *v = &j->verdict[j->n_verdicts];
+    bool judged;
+
+    if (!song_may_be_judged(s))
+        return;
+    title_parse(slice_of(s->file_path), &v->guess);
+    judged = library_judge(j->library, s->id, &v->guess);
+    if (song_says(s, &v->guess) || (!judged && !was_judged(s, &v->guess))) {
+        guess_deinit(&v->guess);
+        return;
+    }
+    v->id = s->id;
+    v->version = s->version;
+    j->n_verdicts++;
+}
+
+static int run_look(struct db *db, struct dbq_op *op)
+{
+    struct judge *j = container_of(op, struct judge, op);
+    uint64_t begun = clock_mono(&clock_system);
+    int64_t ids[LOOK_SONGS];
+    size_t n = library_take_changed(j->library, ids, LOOK_SONGS);
+    int rc = 0;
+
+    j->looked_none = n == 0;
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        struct song s = {0};
+        rc = songs_get(db, ids[i], &s, NULL);
+        if (rc == 0)
+            look_at(j, &s);
+        song_deinit(&s);
+        if (rc == ERR_NOT_FOUND)
+            rc = 0;
+    }
+    j->pool_ms += clock_mono(&clock_system) - begun;
+    return rc;
+}
+
+/* ---- STORE ---- */
+
+static void drop_verdicts(struct judge *j)
+{
+    for (size_t i = 0; i < j->n_verdicts; i++)
+        guess_deinit(&j->verdict[i].guess);
+    j->n_verdicts = 0;
+}
+
+static void drop_told(struct judge *j)
+{
+    for (size_t i = 0; i < j->n_told; i++)
+        free(j->told[i]);
+    j->n_told = 0;
+}
+
+static void tell_later(struct judge *j, const struct song *s)
+{
+    struct json_out o;
+    struct buf text;
+
+    j->n_changed++;
+    if (j->n_told == TELL_MAX)
+        return;
+    buf_init(&text, 0);
+    json_out_init(&o, &text);
+    song_json(s, &o, "song");
+    j->told[j->n_told++] = buf_detach(&text);
+}
+
+static int run_store(struct db *db, struct dbq_op *op)
+{
+    struct judge *j = container_of(op, struct judge, op);
+    int rc = 0;
+
+    j->n_changed = 0;
+    for (size_t i = 0; rc >= 0 && i < j->n_verdicts; i++) {
+        struct song s;
+        rc = songs_judged(db, j->verdict[i].id, j->verdict[i].version, &j->verdict[i].guess, j->now_ms, &s, &op->err);
+        if (rc == 1) {
+            tell_later(j, &s);
+            song_deinit(&s);
+        }
+    }
+    return rc < 0 ? rc : 0;
+}
+
+static void stored(struct judge *j, int rc)
+{
+    if (rc == 0) {
+        for (size_t i = 0; i < j->n_told; i++)
+            events_publish(j->ev, EVENT_SONG, j->told[i]);
+        j->decided += j->n_changed;
+        if (j->n_changed) {
+            events_progress_changed(j->ev);
+            j->hooks.changed(j->hooks.arg);
+        }
+    }
+    drop_told(j);
+    drop_verdicts(j);
+}
+
+/* ---- the step ---- */
+
+static void finish_close(struct judge *j)
+{
+    void (*closed)(void *arg) = j->closed;
+    void *arg = j->closed_arg;
+
+    drop_verdicts(j);
+    drop_told(j);
+    library_free(j->library);
+    free(j);
+    closed(arg);
+}
+
+/* A page that cannot be read ends the round: the next wake begins anew. */
+static void page_read(struct judge *j, int rc)
+{
+    j->cursor = j->page_last;
+    if (rc == 0 && !j->page_end)
+        return;
+    j->reading = j->reading_all = false;
+    if (rc)
+        j->cursor = 0;
+}
+
+static void op_done(struct dbq_op *op, int rc)
+{
+    struct judge *j = container_of(op, struct judge, op);
+    enum state was = j->state;
+
+    j->state = JUDGE_IDLE;
+    if (rc && rc != ERR_CLOSED)
+        log_error("judge", "the library cannot be judged: %s", op->err.text[0] ? op->err.text : err_sentence(rc));
+    if (was == JUDGE_READ)
+        page_read(j, rc);
+    if (was == JUDGE_STORE)
+        stored(j, rc);
+    if (was == JUDGE_LOOK && rc)
+        drop_verdicts(j);
+    if (j->closing)
+        finish_close(j);
+    else
+        judge_step(j);
+}
+
+static void begin(struct judge *j, enum state state, int (*run)(struct db *db, struct dbq_op *op))
+{
+    j->state = state;
+    j->op = (struct dbq_op){.run = run, .done = op_done};
+    if (state == JUDGE_STORE)
+        dbq_write(j->q, &j->op);
+    else
+        dbq_read(j->q, &j->op);
+}
+
+static void begin_round(struct judge *j)
+{
+    j->reading = true;
+    j->reading_all = j->want_all;
+    if (j->want_all) {
+        j->cursor = 0;
+        j->round++;
+    }
+    j->want_new = j->want_all = false;
+}
+
+static void judge_step(struct judge *j)
+{
+    if (j->state != JUDGE_IDLE || j->closing)
+        return;
+    if (!j->reading && (j->want_new || j->want_all)) {
+        begin_round(j);
+        j->looked_none = false;
+    }
+    if (j->reading) {
+        begin(j, JUDGE_READ, run_read);
+    } else if (j->n_verdicts) {
+        j->now_ms = clock_wall(j->clock);
+        begin(j, JUDGE_STORE, run_store);
+    } else if (!j->looked_none) {
+        begin(j, JUDGE_LOOK, run_look);
+    } else {
+        j->hooks.idle(j->hooks.arg);
+    }
+}
+
+/* ---- life ---- */
+
+struct judge *judge_new(const struct clock *clock, struct dbq *q, struct events *ev, const struct judge_hooks *hooks)
+{
+    struct judge *j = mem_zalloc(sizeof *j);
+
+    j->clock = clock;
+    j->q = q;
+    j->ev = ev;
+    j->hooks = *hooks;
+    j->library = library_new(hash_seed());
+    j->want_all = true;
+    return j;
+}
+
+void judge_wake(struct judge *j, bool all)
+{
+    j->want_new = true;
+    j->want_all = j->want_all || all;
+    judge_step(j);
+}
+
+bool judge_is_idle(const struct judge *j)
+{
+    return j->state == JUDGE_IDLE && !j->reading && !j->want_new && !j->n_verdicts;
+}
+
+void judge_status(const struct judge *j, struct judge_status *out)
+{
+    *out = (struct judge_status){.names = library_count(j->library), .decided = j->decided, .bytes = library_bytes(j->library),
+                                 .pool_ms = j->pool_ms};
+}
+
+static void close_now(struct dbq_op *op, int rc)
+{
+    (void)rc;
+    finish_close(container_of(op, struct judge, op));
+}
+
+static int run_nothing(struct db *db, struct dbq_op *op)
+{
+    (void)db;
+    (void)op;
+    return 0;
+}
+
+void judge_close(struct judge *j, void (*closed)(void *arg), void *arg)
+{
+    j->closing = true;
+    j->closed = closed;
+    j->closed_arg = arg;
+    if (j->state != JUDGE_IDLE)
+        return;
+    /* An operation that does nothing keeps the promise that closed runs later. */
+    j->op = (struct dbq_op){.run = run_nothing, .done = close_now};
+    dbq_read(j->q, &j->op);
+}

@@ -1,0 +1,90 @@
+/* Forgetting old changes; see prune.h. Loop thread, except prune_run. */
+#include "work/prune.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/evidence.h"
+
+#define STEP 1000                       /* rows of one operation */
+#define DAY_MS (INT64_C(24) * 60 * 60 * 1000)
+
+struct prune {
+    const struct clock *clock;
+    struct dbq *q;
+    const struct config *config;
+    uv_timer_t timer;
+    struct dbq_op op;
+    bool running, closing, closed;
+    int64_t before_ms, deleted, total;
+};
+
+static int prune_run(struct db *db, struct dbq_op *op)
+{
+    struct prune *p = container_of(op, struct prune, op);
+
+    return changes_forget(db, p->before_ms, STEP, &p->deleted, &op->err);
+}
+
+static void free_when_done(struct prune *p)
+{
+    if (p->closed && !p->running)
+        free(p);
+}
+
+static void prune_done(struct dbq_op *op, int rc)
+{
+    struct prune *p = container_of(op, struct prune, op);
+
+    p->running = false;
+    p->total += rc == 0 ? p->deleted : 0;
+    if (rc)
+        log_warn("prune", "old changes stay for another day: %s", err_text(&op->err));
+    if (rc == 0 && p->deleted == STEP && !p->closing) {
+        p->running = true;
+        dbq_write(p->q, &p->op);
+        return;
+    }
+    if (p->total)
+        log_info("prune", "forgot old changes of the worker n=%lld", (long long)p->total);
+    p->total = 0;
+    free_when_done(p);
+}
+
+static void on_timer(uv_timer_t *t)
+{
+    struct prune *p = t->data;
+
+    if (p->running || p->closing)
+        return;
+    p->before_ms = clock_wall(p->clock) - (int64_t)config_number(p->config, OPT_CHANGES_KEEP_DAYS) * DAY_MS;
+    p->running = true;
+    dbq_write(p->q, &p->op);
+}
+
+struct prune *prune_new(uv_loop_t *loop, const struct clock *clock, struct dbq *q, const struct config *config)
+{
+    struct prune *p = mem_zalloc(sizeof *p);
+
+    *p = (struct prune){.clock = clock, .q = q, .config = config, .op = {.run = prune_run, .done = prune_done}};
+    uv_timer_init(loop, &p->timer);
+    p->timer.data = p;
+    uv_timer_start(&p->timer, on_timer, 0, (uint64_t)DAY_MS);
+    uv_unref((uv_handle_t *)&p->timer);
+    return p;
+}
+
+static void on_closed(uv_handle_t *h)
+{
+    struct prune *p = h->data;
+
+    p->closed = true;
+    free_when_done(p);
+}
+
+void prune_close(struct prune *p)
+{
+    p->closing = true;
+    uv_close((uv_handle_t *)&p->timer, on_closed);
+}

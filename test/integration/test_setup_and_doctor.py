@@ -1,0 +1,164 @@
+"""songbookctl setup and doctor: what they find and what they advise."""
+import json
+import os
+import subprocess
+
+import pytest
+
+from conftest import BUILD, clean_environment
+
+SONGBOOKD, CTL = str(BUILD / "songbookd"), str(BUILD / "songbookctl")
+
+
+def ctl(home, *args, **env):
+    done = subprocess.run([CTL, *args], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                          env=clean_environment({"HOME": str(home), "XDG_CONFIG_HOME": "", "XDG_RUNTIME_DIR": str(home),
+                                                 "STATE_DIRECTORY": str(home / "state"), **env}))
+    assert "runtime error" not in done.stderr and "ERROR: " not in done.stderr, done.stderr
+    return done
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A home in which PiKaraoke was used."""
+    h = tmp_path / "pi"
+    (h / "pikaraoke-songs").mkdir(parents=True)
+    for name in ("a.mp4", "b.mp4", "b.cdg"):
+        (h / "pikaraoke-songs" / name).touch()
+    (h / ".pikaraoke").mkdir()
+    (h / ".pikaraoke/pikaraoke.db").touch()
+    return h
+
+
+def test_setup_finds_pikaraoke_and_writes_a_configuration_that_is_good(home):
+    done = ctl(home, "setup", "--home", str(home))
+    assert done.returncode == 0, done.stderr
+    assert str(home / "pikaraoke-songs") in done.stdout and "3 files and folders" in done.stdout
+    conf = home / ".config/songbookd/songbookd.conf"
+    text = conf.read_text()
+    assert "\nfolders = %s/pikaraoke-songs\n" % home in text
+    assert "\ndatabase = %s/.pikaraoke/pikaraoke.db\n" % home in text
+    checked = subprocess.run([SONGBOOKD, "--config", str(conf), "--check-config"], capture_output=True, text=True, env=clean_environment())
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_setup_comments_every_option_and_every_default_is_accepted(home):
+    text = ctl(home, "setup", "--dry-run", "--home", str(home)).stdout
+    assert not (home / ".config").exists()
+    names = [line.split("=")[0].strip(" ") for line in
+             subprocess.run([SONGBOOKD, "--help"], capture_output=True, text=True).stdout.split("SONGBOOKD_<SECTION>_<KEY>:")[1].splitlines()
+             if "=" in line and line.startswith("  ") and line[2] != " "]
+    assert len(names) > 25
+    section, seen = None, {}
+    for line in text.splitlines():
+        if line.startswith("["):
+            section = line.strip("[]")
+        elif "=" in line and not line.startswith("# "):
+            key, value = line.lstrip("#").split("=", 1)
+            seen["%s.%s" % (section, key.strip())] = value.strip()
+    assert set(names) == set(seen)
+    conf = home / "all.conf"
+    conf.write_text("\n".join(line[1:] if line.startswith("#") and not line.startswith("# ") else line for line in text.splitlines()) + "\n")
+    checked = subprocess.run([SONGBOOKD, "--config", str(conf), "--check-config"], capture_output=True, text=True, env=clean_environment())
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_setup_keeps_a_configuration_and_force_keeps_it_aside(home):
+    conf = home / ".config/songbookd/songbookd.conf"
+    conf.parent.mkdir(parents=True)
+    conf.write_text("[lastfm]\nrate = 2\n")
+    done = ctl(home, "setup", "--home", str(home))
+    assert done.returncode == 0 and "stays" in done.stdout and conf.read_text() == "[lastfm]\nrate = 2\n"
+    assert ctl(home, "setup", "--home", str(home), "--force").returncode == 0
+    assert "folders" in conf.read_text()
+    assert (conf.parent / "songbookd.conf.old").read_text() == "[lastfm]\nrate = 2\n"
+    assert sorted(p.name for p in conf.parent.iterdir()) == ["songbookd.conf", "songbookd.conf.old"]
+
+
+def test_setup_without_pikaraoke_says_so_and_writes_all_the_same(tmp_path):
+    done = ctl(tmp_path, "setup", "--home", str(tmp_path))
+    assert done.returncode == 0 and "not found" in done.stdout
+    text = (tmp_path / ".config/songbookd/songbookd.conf").read_text()
+    assert "\n#folders =\n" in text
+
+
+def test_setup_tells_when_it_cannot_write(home):
+    blocked = home / ".config"
+    blocked.write_text("a file where a folder should be")
+    done = ctl(home, "setup", "--home", str(home))
+    assert done.returncode == 1 and "cannot be written" in done.stderr
+
+
+def doctor(home, *args, **env):
+    done = ctl(home, *args, "--json", "doctor", "--config", os.devnull, **env)
+    return done.returncode, {f["check"]: f for f in json.loads(done.stdout)}
+
+
+def test_doctor_without_a_daemon_names_it_and_fails(home):
+    code, found = doctor(home, "--socket", str(home / "nowhere"))
+    assert code == 1
+    assert found["service"]["grade"] == "bad" and "systemctl" in found["service"]["remedy"]
+    assert found["song folder"]["grade"] == "ok" and str(home / "pikaraoke-songs") in found["song folder"]["finding"]
+    for check in ("configuration", "clock", "database", "disk space", "network", "keys", "limits", "PiKaraoke"):
+        assert check in found, check
+
+
+def test_doctor_beside_a_working_daemon_finds_nothing_bad(home, daemon):
+    daemon.add_song("ABBA - Dancing Queen.mp3")
+    daemon.start()
+    daemon.wait_done()
+    code, found = doctor(home, "--socket", str(daemon.socket))
+    assert code == 0, found
+    assert found["service"]["grade"] == "ok" and found["lastfm"]["grade"] == "ok" and found["musicbrainz"]["grade"] == "ok"
+    assert str(daemon.songs) in found["song folder"]["finding"]
+    assert str(daemon.database) in found["database"]["finding"]
+
+
+def test_doctor_tells_a_refused_key(home, make_daemon, fake):
+    d = make_daemon(fake=fake, key=False)
+    d.env["LASTFM_API_KEY"] = "f" * 32
+    d.start()
+    code, found = doctor(home, "--socket", str(d.socket))
+    assert code == 1 and found["lastfm"]["grade"] == "bad" and "API_KEYS" in found["lastfm"]["remedy"]
+    assert "f" * 32 not in json.dumps(found)
+
+
+def test_doctor_tells_an_empty_and_a_missing_folder(home, make_daemon):
+    (home / "empty").mkdir()
+    d = make_daemon(folders=[str(home / "empty"), str(home / "gone")])
+    d.start("--set", "enrichment.autostart=no")
+    done = ctl(home, "--socket", str(d.socket), "--json", "doctor", "--config", os.devnull)
+    found = [f for f in json.loads(done.stdout) if f["check"] == "song folder"]
+    assert any("is empty" in f["finding"] and "mounted" in f["remedy"] for f in found), found
+    assert any(f["grade"] == "bad" and "gone" in f["finding"] for f in found), found
+
+
+def test_doctor_tells_the_errors_of_the_configuration(home):
+    conf = home / "bad.conf"
+    conf.write_text("[lastfm]\nraet = 1\nrate = x\n")
+    done = ctl(home, "--socket", str(home / "nowhere"), "--json", "doctor", "--config", str(conf))
+    found = {f["check"]: f for f in json.loads(done.stdout)}
+    assert found["configuration"]["grade"] == "bad" and "bad.conf:2" in found["configuration"]["finding"]
+    assert "more" in found["configuration"]["finding"]
+
+
+def test_doctor_tells_a_file_that_is_no_database(home):
+    (home / "state").mkdir()
+    (home / "state/songbook.db").write_text("no database at all, but longer than sixteen bytes")
+    code, found = doctor(home, "--socket", str(home / "nowhere"))
+    assert code == 1 and found["database"]["grade"] == "bad" and "restore" in found["database"]["remedy"]
+
+
+def test_doctor_tells_keys_that_lie_open(home):
+    (home / "state").mkdir()
+    keys = home / "state/songbookd.keys"
+    keys.write_text("")
+    keys.chmod(0o644)
+    _, found = doctor(home, "--socket", str(home / "nowhere"))
+    assert found["keys"]["grade"] == "bad" and "chmod 600" in found["keys"]["remedy"]
+
+
+def test_doctor_speaks_in_lines(home):
+    done = ctl(home, "--socket", str(home / "nowhere"), "doctor", "--config", os.devnull)
+    lines = done.stdout.splitlines()
+    assert len(lines) >= 9 and all(line.split()[0] in ("ok", "note", "warn", "BAD") for line in lines)
