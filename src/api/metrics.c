@@ -78,15 +78,15 @@ static const struct metric_row rows[] = {
      "store.worst_transaction_ms", NULL, NULL, 0.001, NULL},
     {"songbookd_pikaraoke_published_songs", GAUGE, "Songs whose values stand in PiKaraoke's database.",
      "pikaraoke.publish.published", NULL, NULL, 1, NULL},
-    {"songbookd_pikaraoke_waiting_songs", GAUGE, "Songs that wait to be published there.", "pikaraoke.publish.waiting", NULL,
-     NULL, 1, NULL},
-    {"songbookd_pikaraoke_transactions_total", COUNTER, "Transactions on PiKaraoke's database.", "pikaraoke.publish.transactions",
-     NULL, NULL, 1, NULL},
+    {"songbookd_pikaraoke_waiting_songs", GAUGE, "Songs that wait to be published there.",
+     "pikaraoke.publish.waiting", NULL, NULL, 1, NULL},
+    {"songbookd_pikaraoke_transactions_total", COUNTER, "Transactions on PiKaraoke's database.",
+     "pikaraoke.publish.transactions", NULL, NULL, 1, NULL},
     {"songbookd_pikaraoke_busy_total", COUNTER, "Times it was found locked.", "pikaraoke.publish.busy", NULL, NULL, 1, NULL},
-    {"songbookd_pikaraoke_lock_seconds_total", COUNTER, "Time that it was locked by us.", "pikaraoke.publish.summed_lock_ms",
-     NULL, NULL, 0.001, NULL},
-    {"songbookd_pikaraoke_longest_lock_seconds", GAUGE, "Longest of these locks.", "pikaraoke.publish.longest_lock_ms", NULL,
-     NULL, 0.001, NULL},
+    {"songbookd_pikaraoke_lock_seconds_total", COUNTER, "Time that it was locked by us.",
+     "pikaraoke.publish.summed_lock_ms", NULL, NULL, 0.001, NULL},
+    {"songbookd_pikaraoke_longest_lock_seconds", GAUGE, "Longest of these locks.",
+     "pikaraoke.publish.longest_lock_ms", NULL, NULL, 0.001, NULL},
 };
 
 /* --- lines ----------------------------------------------------------------------------------- */
