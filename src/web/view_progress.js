@@ -28,7 +28,7 @@ export function providerSentence(p) {
 }
 
 function providerRow(p) {
-  const bad = ["refused", "failing", "offline", "key_refused"].includes(p.state);
+  const bad = ["refused", "failing", "offline", "key_refused", "locked"].includes(p.state);
   return h("li", {},
     h("p", {}, bad ? h("span", { class: "sure orange" }, "") : null, " ", providerSentence(p)),
     h("p", { class: "small soft number" }, t("provider.counts", {
