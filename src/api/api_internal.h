@@ -192,6 +192,8 @@ void handle_settings(struct request *r, void *app);
 void handle_settings_edit(struct request *r, void *app);
 void handle_settings_test(struct request *r, void *app);
 void handle_providers(struct request *r, void *app);
+void handle_answers(struct request *r, void *app);
+void handle_answers_take(struct request *r, void *app);
 void handle_metrics(struct request *r, void *app);
 void handle_openapi(struct request *r, void *app);
 void handle_pair_code(struct request *r, void *app);

@@ -41,6 +41,8 @@ const struct route api_routes[] = {
     {HTTP_GET, V1 "/devices", handle_devices, "the paired devices"},
     {HTTP_POST, V1 "/devices/:id/revoke", handle_device_revoke, "take a device's access away"},
     {HTTP_GET, V1 "/pikaraoke", handle_pikaraoke, "PiKaraoke beside us: followed, published, held back"},
+    {HTTP_GET, V1 "/answers", handle_answers, "what providers said, for another songbookd"},
+    {HTTP_POST, V1 "/answers", handle_answers_take, "take in what another songbookd was told"},
     {HTTP_GET, V1 "/events", handle_events, "what happens, as JSON lines or server-sent events"},
     {HTTP_GET, V1 "/openapi.json", handle_openapi, "this API, described for programs (OpenAPI 3.1)"},
     {HTTP_GET, "/metrics", handle_metrics, "numbers for Prometheus"},

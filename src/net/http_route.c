@@ -114,7 +114,9 @@ static void call_handler(struct request *r, const struct route *row)
         return;
     }
     rc = o->guard ? o->guard(r, o->app, &e) : 0;
-    if (rc != 0)
+    if (rc == ERR_UNAUTHORIZED && (request_header(r, "authorization") || request_header(r, "cookie")))
+        request_refuse_later(r, &e);
+    else if (rc != 0)
         request_reply_error(r, rc, &e);
     else if (!check_content_type(r, &no))
         request_reply_problem(r, no.status, no.code, no.detail);
