@@ -128,6 +128,6 @@ export function view(parameters, go) {
         h("form", { class: "fields", onsubmit: undoSince }, h("label", {}, t("field.source"), bySource), h("label", {}, t("history.since"), since),
           h("label", {}, h("span", {}, "\u00a0"), h("button", {}, t("history.since_do")))),
         h("p", { class: "soft small" }, t("history.since_means")))],
-    on: ((calm) => (kind) => { if (kind === "song" || kind === "gap") calm(); })(calmly(2000, () => { if (shown.length <= 50) read(); })),
+    on: ((calm) => (kind) => { if (kind === "song" || kind === "gap") calm(); })(calmly(2000, () => { if (shown.length <= 50 && scrollY < 200 && !list.contains(document.activeElement)) read(); })),
   };
 }
