@@ -58,18 +58,29 @@ export function view() {
     if (hadFocus) buttons.firstChild.focus();
   }
 
+  /* Built once and changed in place: who stands on one of them with the keyboard stays there. */
+  const counts = {};
+  for (const [key, text, address] of [...STATUSES.map((s) => [s, t("status." + s), "status=" + s]), ["queue", t("progress.queue")], ["absent", t("progress.absent"), "presence=absent"]]) {
+    counts[key] = address ? h("a", { href: "#/library?" + address }) : h("span", {});
+    numbers.append(h("div", {}, h("dt", {}, text), h("dd", {}, counts[key])));
+  }
+
   function drawNumbers(p) {
-    const rows = STATUSES.map((s) => [s === "pending" && !p.by_status[s] ? null : s, p.by_status[s]]).filter(([s]) => s);
-    fill(numbers, rows.map(([s, n]) => h("div", {}, h("dt", {}, t("status." + s)),
-      h("dd", {}, h("a", { href: "#/library?status=" + s }, number(n))))),
-      h("div", {}, h("dt", {}, t("progress.queue")), h("dd", {}, number(p.queue_remaining))),
-      p.library.absent ? h("div", {}, h("dt", {}, t("progress.absent")), h("dd", {}, h("a", { href: "#/library?presence=absent" }, number(p.library.absent)))) : null);
+    const now = { ...p.by_status, queue: p.queue_remaining, absent: p.library.absent };
+    for (const key of Object.keys(counts)) {
+      counts[key].textContent = number(now[key]);
+      counts[key].closest("div").hidden = !now[key] && (key === "pending" || key === "absent");
+    }
   }
 
   function drawScan(s) {
-    fill(problem, s && s.problem ? h("div", { class: "note bad" }, h("p", {}, s.problem),
-      h("p", {}, h("button", { type: "button", onclick: () => post("scan", { accept_missing: true }).catch(fail) }, t("scan.accept_missing")))) : null);
-    fill(scan, !s ? "" : s.running ? tn("scan.running", s.files) : s.young ? tn("scan.young", s.young) : tn("scan.last", s.files));
+    const trouble = s && s.problem || "";
+    if (problem.dataset.said !== trouble) {
+      problem.dataset.said = trouble;
+      fill(problem, trouble ? h("div", { class: "note bad" }, h("p", {}, trouble),
+        h("p", {}, h("button", { type: "button", onclick: () => post("scan", { accept_missing: true }).catch(fail) }, t("scan.accept_missing")))) : null);
+    }
+    scan.textContent = !s ? "" : s.running ? tn("scan.running", s.files) : s.young ? tn("scan.young", s.young) : tn("scan.last", s.files);
   }
 
   function speak(p) {
