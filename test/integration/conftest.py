@@ -63,11 +63,63 @@ def wait_for(condition, what="the condition", seconds=PATIENCE):
         time.sleep(0.02)
 
 
+class Secrets:
+    """Every key and token that a test gives to a program, and every place where one came out again."""
+    planted, leaks = set(), []
+    KEPT_IN = ("songbookd.keys", ".conf", "token", "trace", ".sock", "sock", ".lastfm", ".listenbrainz")   # where they may stand
+
+    @classmethod
+    def plant(cls, value):
+        if isinstance(value, str) and len(value) >= 16:
+            cls.planted.add(value.encode())
+
+    @classmethod
+    def look(cls, where, data):
+        if isinstance(data, str):
+            data = data.encode("utf-8", "replace")
+        for key in cls.planted:
+            if data and key in data:
+                cls.leaks.append("%s: ...%r..." % (where, data[max(0, data.index(key) - 60):data.index(key) + 20]))
+
+    @classmethod
+    def look_into(cls, folder):
+        """Database, events, whatever a daemon wrote beside them."""
+        for path in pathlib.Path(folder).rglob("*"):
+            if path.is_file() and not path.name.endswith(cls.KEPT_IN) and path.stat().st_size < 64 << 20:
+                try:
+                    cls.look(path.name, path.read_bytes())
+                except OSError:
+                    pass
+
+
+@pytest.fixture(autouse=True)
+def no_key_comes_out():
+    """In no answer, log, event, error, file or output of a program: for every test there is."""
+    Secrets.leaks.clear()
+    yield
+    assert not Secrets.leaks, "a key came out again:\n" + "\n".join(Secrets.leaks)
+
+
+_run = subprocess.run
+
+
+def run_and_look(*args, **kw):
+    done = _run(*args, **kw)
+    for name in ("stdout", "stderr"):
+        Secrets.look(name + " of a program", getattr(done, name))
+    return done
+
+
+subprocess.run = run_and_look
+
+
 class Answer:
     def __init__(self, response):
         self.status = response.status
         self.headers = {k.lower(): v for k, v in response.getheaders()}
         self.body = response.read()
+        Secrets.look("answer", self.body)
+        Secrets.look("header of an answer", repr(self.headers))
 
     @property
     def json(self):
@@ -129,6 +181,14 @@ class Daemon:
         env = clean_environment(self.env)
         if self.fake and self.key:
             env.setdefault("LASTFM_API_KEY", self.fake.lastfm_key)
+        for name in ("LASTFM_API_KEY", "LISTENBRAINZ_TOKEN"):
+            Secrets.plant(env.get(name))
+        for arg in self.args:
+            if str(arg).startswith("server.token_file="):
+                try:
+                    Secrets.plant(pathlib.Path(arg.split("=", 1)[1]).read_text().strip())
+                except OSError:
+                    pass
         return env
 
     def start(self, *more, ready=True):
@@ -149,6 +209,7 @@ class Daemon:
     def _read_log(self, process):
         for line in process.stderr:
             text = line.decode("utf-8", "replace")
+            Secrets.look("log", line)
             self.log += text
             if "listening address=http://" in text:
                 self.address = text.split("address=http://")[1].strip()
@@ -156,11 +217,13 @@ class Daemon:
     def _read_out(self, process):
         for chunk in iter(lambda: process.stdout.read1(65536), b""):
             self.stdout += chunk
+        Secrets.look("stdout of the daemon", self.stdout)
 
     def wait(self, seconds=PATIENCE):
         code = self.process.wait(seconds)
         self._lines.join(PATIENCE)
         self._out.join(PATIENCE)
+        Secrets.look_into(self.home)
         return code
 
     def stop(self):
@@ -182,6 +245,9 @@ class Daemon:
     def request(self, method, path, body=None, headers=None, connection=None, raw=None):
         c = connection or self.connection()
         send = dict(headers or {})
+        for name, value in (body.items() if isinstance(body, dict) and method == "PATCH" else ()):
+            if str(name).startswith("API_KEYS."):
+                Secrets.plant(value)
         data = raw
         if body is not None or method in ("POST", "PATCH"):
             data = json.dumps(body if body is not None else {}).encode() if raw is None else raw

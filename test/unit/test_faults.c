@@ -7,6 +7,7 @@
 #include "store/evidence.h"
 #include "store/queue.h"
 #include "store/state.h"
+#include "store/undo.h"
 #include "store/stmt.h"
 
 /* --- a day in the life of a library ------------------------------------------------------------- */
@@ -71,7 +72,7 @@ static int step_undo(struct db *db, struct err *e)
     edit.batch = &batch;
     rc = songs_edit(db, 3, 0, &edit, NOW, NULL, e);
     if (rc == 0)
-        rc = changes_undo(db, batch, NOW, &ids, &n, e);
+        rc = undo_batch(db, &(struct undo){.batch = batch, .now_ms = NOW}, &ids, &n, e);
     free(ids);
     return rc;
 }
