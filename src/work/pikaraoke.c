@@ -184,7 +184,10 @@ static void look_done(struct dbq_op *op, int rc)
     }
     if (p->ready) {
         void (*ready)(void *, int) = p->ready;
+        const char *guessed[FOLDERS_LEFT_OUT] = {NULL, p->d.usual_folder};
         p->ready = NULL;
+        if (pikaraoke_is_readable(p) && !p->remembered_folder)   /* where its songs are is known now, and need not be guessed */
+            scan_leave_out(p->d.scan, guessed);
         ready(p->ready_arg, rc == ERR_CLOSED ? rc : 0);
     } else if (!p->closing) {
         go_on(p);
