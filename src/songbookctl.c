@@ -38,6 +38,7 @@ static const struct command commands[] = {
     {"check", "[--database PATH]", "Whether the database is whole; also without the daemon", cmd_check},
     {"backup", "[--database PATH] [FILE]", "A copy of the database; also while the daemon works", cmd_backup},
     {"restore", "[--database PATH] FILE", "Put a backup in the database's place; daemon stopped", cmd_restore},
+    {"answers", "export|import [FILE|-]", "Carry what providers said to another songbookd", cmd_answers},
     {"setup", "[--system] [--home DIR] [--dry-run] [--force]", "Find PiKaraoke and its songs, write a configuration", cmd_setup},
     {"doctor", "[--config FILE]", "Look for what keeps songbookd from its work", cmd_doctor},
     {"parse", "[--tsv|--json] [--library] [FILE|-]", "Read names offline, one a line", cmd_parse},

@@ -539,6 +539,8 @@ static void on_once_timer(uv_timer_t *t)
     struct scan_status s;
 
     look_whether_done(d);
+    if (d->closing)
+        return;
     scan_status(d->scan, &s);
     if ((s.running || !d->scan_settled || !pikaraoke_is_settled(d->pikaraoke)) && !s.failing)
         d->last_activity = now;

@@ -142,6 +142,7 @@ int cmd_pair(struct ctl *ctl, int argc, char **argv);
 int cmd_parse(struct ctl *ctl, int argc, char **argv);
 
 /* ctl_setup.c, ctl_doctor.c: the machine around the daemon */
+int cmd_answers(struct ctl *ctl, int argc, char **argv);   /* ctl_answers.c */
 int cmd_setup(struct ctl *ctl, int argc, char **argv);
 int cmd_doctor(struct ctl *ctl, int argc, char **argv);
 

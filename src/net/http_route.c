@@ -152,6 +152,7 @@ void request_dispatch(struct request *r)
     struct refusal no;
 
     r->handed = true;
+    r->whole_ns = uv_hrtime();
     if (!check_host(r, &no) || !check_origin(r, &no))
         request_reply_problem(r, no.status, no.code, no.detail);
     else if (!request_read_target(r))

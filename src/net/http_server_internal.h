@@ -126,6 +126,7 @@ struct request {
     struct http_message m;
     struct conn *conn;               /* NULL once the client is gone: the answer is dropped */
     uint64_t id, started;
+    uint64_t whole_ns;               /* when it was there as a whole; 0 for one that never was */
     bool local;
     bool sent_continue;
     bool handed;                     /* a handler has it, or had its chance */

@@ -1108,7 +1108,7 @@ static bool ends_word(struct slice s, size_t at)
     if (at >= s.n || is_unspaced(s.p + at) || is_unspaced(s.p + at - 1))
         return true;
     c = (unsigned char)s.p[at];
-    if (c == 0xe2)   /* general punctuation, arrows, signs */
+    if (c == 0xe2 || c == 0xf0)   /* general punctuation, arrows, signs, emoji */
         return true;
     if ((unsigned char)s.p[at - 1] < 0x80 && (c == 0xe0 || c >= 0xe3))
         return true;

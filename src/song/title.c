@@ -611,7 +611,7 @@ static bool read_by(struct reading *r)
 
     for (int i = s->n - 2; i > 0; i--) {
         const struct token *t = &s->tok[i];
-        int group, next;
+        int group, next, parted;
         bool sure;
         if (!t->phrase || t->phrase->kind != PHRASE_BY || t->skip)
             continue;
@@ -620,7 +620,10 @@ static bool read_by(struct reading *r)
             continue;
         sure = s->tok[i - 1].type == TOKEN_QUOTE || group >= 0;
         next = next_separator(s, i, s->n);
-        if (!sure && (by_is_title(s, i) || next_separator(s, 0, i) < i || !only_noise(s, next, s->n)))
+        parted = next_separator(s, 0, i);   /* noise in front may be parted from the title */
+        if (parted < i && only_noise(s, 0, parted))
+            parted = next_separator(s, parted + 1, i);
+        if (!sure && (by_is_title(s, i) || parted < i || !only_noise(s, next, s->n)))
             continue;
         if (!sure && !s->has_noise && !knows_artist(r, scan_range(s, i + 1, s->n)))
             continue;
@@ -697,6 +700,25 @@ static void use_two(struct reading *r, char *left, char *right, struct order_cas
     set_names(r, o.title_first ? right : left, o.title_first ? left : right);
     set_rule(r, o.rule);
     r->out->is_ambiguous = o.open;
+}
+
+/* "Title - by Artist": the last part begins with the word. */
+static bool read_by_part(struct reading *r)
+{
+    struct scan *s = &r->scan;
+    const struct parts *ps = &r->parts;
+    const struct part *last = &ps->p[ps->n - 1];
+    int by = last->a;
+
+    while (by < last->b && !is_text_token(&s->tok[by]))
+        by++;
+    if (by + 1 >= last->b || !s->tok[by].phrase || s->tok[by].phrase->kind != PHRASE_BY || by_is_title(s, by))
+        return false;
+    r->detail = scan_token(s, by);
+    set_names(r, unquote(scan_text(s, by + 1, last->b)), scan_text(s, ps->p[0].a, ps->p[ps->n - 2].b));
+    set_rule(r, RULE_BY);
+    r->out->evidence = (struct guess_evidence){.settled = true, .lean = 4, .extra = ps->n > 2};
+    return true;
 }
 
 static void read_many(struct reading *r)
@@ -912,6 +934,8 @@ static void read_parts(struct reading *r)
     parts_find(s, 0, s->n, &r->parts);
     if (r->parts.part_vendor)
         r->vendor = r->parts.part_vendor;
+    if (r->parts.n >= 2 && read_by_part(r))
+        return;
     if (r->parts.n >= 2)
         read_many(r);
     else if (r->parts.n == 0 || !(read_title_bracket(r) || read_weak(r) || read_noise_between(r) || read_no_separator(r) || read_asian_blank(r)))

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/mem.h"
 #include "song/hints.h"
 
 int parts_next(const struct scan *s, int i)
@@ -63,6 +64,20 @@ static bool is_one_of(const struct token *t, enum phrase_kind a, enum phrase_kin
     return t->phrase && (t->phrase->kind == a || t->phrase->kind == b);
 }
 
+/* Signs of quality at the very end say by themselves that they are none of the title; "MR" is Korean for a backing track. */
+static bool ends_alone(const struct scan *s, int i)
+{
+    static const char *const words[] = {"hd", "hq", "uhd", "4k", "1080p", "720p", "full hd", "lyrics", "カバー", "歌ってみた", "ボカロ"};
+    struct slice text = scan_token(s, i);
+
+    if (slice_eq_str(text, "MR") || slice_eq_str(text, "TJ") || slice_eq_str(text, "KY"))
+        return true;
+    for (size_t k = 0; k < ARRAY_LEN(words); k++)
+        if (slice_ieq_str(text, words[k]))
+            return true;
+    return false;
+}
+
 /* Index where the noise at the end of [a, b) begins; b when there is none. A run counts only with a strong word in it,
  * and begins with one, or with a word that may lead it ("official karaoke", "acoustic karaoke"). */
 static int noise_tail(const struct scan *s, int a, int b)
@@ -74,6 +89,8 @@ static int noise_tail(const struct scan *s, int a, int b)
     for (int i = b - 1; i >= from; i--)
         if (s->tok[i].strong)
             strong = i;
+    for (int i = b - 1; strong == b && i > a && ends_alone(s, i) && from <= i; i--)
+        strong = i;
     if (strong == b)
         return b;
     while (strong > from && (is_one_of(&s->tok[strong - 1], PHRASE_LEAD, PHRASE_VARIANT) || s->tok[strong - 1].skip))
@@ -107,7 +124,7 @@ static bool trim_part(struct scan *s, struct part *p, bool first)
 
     if (!has_text(s, p->a, tail))
         return false;
-    if (tail < p->b && has_strong(s, tail, p->b)) {
+    if (tail < p->b && (has_strong(s, tail, p->b) || ends_alone(s, p->b - 1))) {
         drop(s, tail, p->b);
         p->noise_behind = true;
         p->b = tail;
@@ -169,6 +186,22 @@ static bool is_title_karaoke(const struct scan *s, const struct part *p, bool ot
     return other_noise && (slice_ieq_str(bytes, "karaoke") || is_lone_word(s, p));
 }
 
+/* "Ada Vale - Song karaoke": with two parts, a word that is a title as well stays when noise follows it. */
+static bool begins_with_title_word(const struct scan *s, const struct part *p)
+{
+    static const char *const words[] = {"song", "sing", "music", "video", "duet", "live", "lyrics", "tonight"};
+    int i = p->a;
+
+    while (i < p->b && !carries_text(&s->tok[i]))
+        i++;
+    if (i + 1 >= p->b || !s->tok[i].phrase || s->tok[i].strong)
+        return false;
+    for (size_t k = 0; k < ARRAY_LEN(words); k++)
+        if (slice_ieq_str(scan_token(s, i), words[k]))
+            return has_strong(s, i + 1, p->b) || ends_alone(s, p->b - 1);
+    return false;
+}
+
 static bool other_strong(const struct scan *s, const struct part *p)
 {
     return has_strong(s, 0, p->a) || has_strong(s, p->b, s->n) || has_strong(s, p->a + 1, p->b);
@@ -203,7 +236,7 @@ static void drop_noise_parts(struct scan *s, struct parts *ps)
     for (int i = 0; i < ps->n;) {
         struct part *p = &ps->p[i];
         bool noise = all_noise(s, p->a, p->b) && has_strong(s, p->a, p->b);
-        if (noise && ps->n == 2 && holds_year(s, p))
+        if (noise && ps->n == 2 && (holds_year(s, p) || begins_with_title_word(s, p)))
             noise = false;   /* one of two parts: a song called "1979" */
         if (noise && ps->n == 2 && is_title_karaoke(s, p, other_strong(s, p))) {
             i++;

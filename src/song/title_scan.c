@@ -76,6 +76,11 @@ static bool is_bullet(int32_t cp)
            cp == 0xb7 || cp == 0x22c5 || cp == 0x30fb || cp == 0x25aa || cp == 0x2726;
 }
 
+static bool is_emoji(int32_t cp)
+{
+    return cp >= 0x1f000 && cp <= 0x1faff;
+}
+
 static bool is_double_quote(int32_t cp)
 {
     return cp == '"' || (cp >= 0x201c && cp <= 0x201f) || cp == 0xab || cp == 0xbb;
@@ -206,7 +211,7 @@ static size_t word_end(struct slice l, size_t i)
             continue;
         }
         cp = utf8_next(l, &next);
-        if (is_double_quote(cp) || is_dash(cp) || is_bullet(cp) || closing_of(cp) || is_closing(cp) ||
+        if (is_double_quote(cp) || is_dash(cp) || is_bullet(cp) || is_emoji(cp) || closing_of(cp) || is_closing(cp) ||
             (is_unspaced(cp) && i > at))
             break;
         i = next;
@@ -233,7 +238,7 @@ static size_t scan_sign(struct scan *s, struct slice l, size_t i, bool *word)
         push(s, TOKEN_QUOTE, i, end);
     } else if (cp == '|' || cp == '_' || cp == ':' || cp == '/' || cp == '\\' || is_bullet(cp)) {
         push_sep(s, mark_kind(l, cp, i, end), i, end);
-    } else if (cp < 0x80) {
+    } else if (cp < 0x80 || is_emoji(cp)) {
         push(s, TOKEN_PUNCT, i, end);
     } else {
         *word = true;

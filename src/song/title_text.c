@@ -183,6 +183,24 @@ static void underscores_beside_blanks(struct buf *b)
     }
 }
 
+/* "Ada_Vale - Blue_Harbour": the only blanks are those of dashes, so underscores are the others. */
+static bool only_around_dashes(const struct buf *b, size_t blanks)
+{
+    size_t around = 0;
+
+    for (size_t i = 1; i + 1 < b->len; i++)
+        if (b->data[i] == '-')
+            around += (b->data[i - 1] == ' ') + (b->data[i + 1] == ' ');
+    return around == blanks;
+}
+
+static void underscores_between_words(struct buf *b)
+{
+    for (size_t i = 0; i < b->len; i++)
+        if (b->data[i] == '_')
+            b->data[i] = is_apostrophe(b, i) ? '\'' : ' ';
+}
+
 /* In a name without blanks every underscore is one, but a single one may part artist and title. */
 static void underscores_for_blanks(struct title_text *x, size_t count, size_t hyphens)
 {
@@ -210,7 +228,9 @@ static void read_underscores(struct title_text *x)
         capitals += b->data[i] >= 'A' && b->data[i] <= 'Z';
     }
     x->slug = !blanks && !capitals && unders + hyphens >= 2;
-    if (unders && blanks)
+    if (unders && blanks && only_around_dashes(b, blanks))
+        underscores_between_words(b);
+    else if (unders && blanks)
         underscores_beside_blanks(b);
     else if (unders)
         underscores_for_blanks(x, unders, hyphens);

@@ -89,7 +89,7 @@ export function view() {
     bar.textContent = percent(p.percent);
     share.textContent = percent(p.percent);
     done.textContent = counted(p);
-    const rate = p.rate_per_second > 0 && p.state === "running" ? t("progress.rate", { n: number(p.rate_per_second, 1) }) : "";
+    const rate = p.rate_per_second >= 0.05 && p.state === "running" ? t("progress.rate", { n: number(p.rate_per_second, 1) }) : "";
     left.textContent = [timeLeft(p), rate].filter(Boolean).join(" · ");
     drawButtons(p);
     drawNumbers(p);

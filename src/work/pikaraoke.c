@@ -33,8 +33,8 @@ static void set_text(char **field, const char *value)
 
 static bool is_quiet(const struct pikaraoke *p)
 {
-    return !p->looking && !p->state_busy && !p->close_busy && p->handles == 0 && follow_is_quiet(&p->follow) && publish_is_quiet(&p->publish) &&
-           queue_poll_is_quiet(&p->queue);
+    return !p->looking && !p->state_busy && !p->close_busy && p->handles == 0 && follow_is_quiet(&p->follow) &&
+           publish_is_quiet(&p->publish) && queue_poll_is_quiet(&p->queue);
 }
 
 void pikaraoke_ended(struct pikaraoke *p)

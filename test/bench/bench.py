@@ -214,6 +214,60 @@ def bench_latency():
         % tuple(statistics.median(ratios[p]) for p in PATHS[1:]))
 
 
+# --- the dashboard ----------------------------------------------------------------------------------
+TYPED = ("b", "ba", "band", "band of 0", "band of 012", "band of 01234", "tune", "tune number 00", "tune number 01230", "singer 077", "s", "song in",
+         "artist 099", "karaoke", "0", "04", "no such name")
+
+
+def dashboard_asks(d, connection):
+    """(kind, server's milliseconds) of what a person at the dashboard causes."""
+    def ask(kind, path):
+        answer = d.request("GET", path, connection=connection)
+        assert answer.status == 200, (path, answer.body)
+        times.append((kind, float(re.search(r"app;dur=([\d.]+)", answer.headers["server-timing"]).group(1))))
+        return answer.json
+    times = []
+    for path in ("progress", "worklist", "songs?limit=50&sort=artist", "review?limit=20"):
+        ask("first view", path)
+    for text in TYPED:
+        ask("search as you type", "songs?limit=50&sort=artist&q=" + text.replace(" ", "%20"))
+    for start in ("songs?limit=50&sort=artist", "songs?limit=50&sort=-confidence", "songs?limit=50&sort=title&q=tune", "review?limit=20"):
+        path = start
+        for _ in range(8):
+            following = ask("page turn", path)["next"]
+            if following is None:
+                break
+            path = start + "&cursor=" + following
+    for path in ("no_year=true", "no_genre=true&sort=title", "order_unsure=true", "duplicate=true", "vendor=karafun", "decade=1980", "below=0.7&sort=confidence",
+                 "status=enriched&sort=artist", "language=de", "source=lastfm&sort=artist", "presence=absent", "added_since=2026-01-01&sort=-added"):
+        ask("filters", "songs?limit=50&" + path)
+    return times
+
+
+def bench_dashboard():
+    """the dashboard's requests while a full-rate enrichment runs"""
+    fake = FakeProviders(Catalogue(any_share=1.0), limits=False, latency=(0.05, 0.25)).start()
+    with Place() as home:
+        d = Daemon(home, fake)
+        fill(d.songs, FILES)
+        d.start()
+        scan_ms(d)
+        before = fake.requests("lastfm") + fake.requests("musicbrainz")
+        connection, began, times = d.connection(), time.monotonic(), []
+        for _ in range(20):
+            times += dashboard_asks(d, connection)
+        took = time.monotonic() - began
+        asked = fake.requests("lastfm") + fake.requests("musicbrainz") - before
+        say("dashboard: %d songs, %d requests in %.0f s, %.1f requests a second to the providers meanwhile; time in the server"
+            % (d.get("progress")["total"], len(times), took, asked / took))
+        for kind in ("first view", "search as you type", "page turn", "filters"):
+            of_kind = sorted(ms for k, ms in times if k == kind)
+            say("           %-20s %5d times: p50 %.2f ms, p99 %.2f ms (below 10), worst %.2f ms"
+                % (kind, len(of_kind), statistics.median(of_kind), of_kind[len(of_kind) * 99 // 100], of_kind[-1]))
+        d.stop()
+    fake.stop()
+
+
 # --- memory and rest ------------------------------------------------------------------------------
 def bench_memory():
     """resident memory"""
@@ -271,7 +325,7 @@ def quiet(pid):
     return switches(pid) == before
 
 
-BENCHES = {"scan": bench_scan, "latency": bench_latency, "memory": bench_memory, "idle": bench_idle, "budget": bench_budget,
+BENCHES = {"scan": bench_scan, "latency": bench_latency, "dashboard": bench_dashboard, "memory": bench_memory, "idle": bench_idle, "budget": bench_budget,
            "songs": bench_songs}
 
 

@@ -148,7 +148,7 @@ def test_accessibility_checker_finds_nothing(daemon, visit, browser, scheme):
                 browser.click("#pair")
                 wait_for(lambda: browser.one("#pair-code") or browser.one(".toast"), "a code")
             browser.js(source)
-            result = browser.driver.execute_async_script("const done = arguments[0]; axe.run(document).then((r) => done(r.passes.length > 10 ? r.violations : "nothing was checked")).catch((e) => done(String(e)));")
+            result = browser.driver.execute_async_script("const done = arguments[0]; axe.run(document).then((r) => done(r.passes.length > 10 ? r.violations : 'nothing was checked')).catch((e) => done(String(e)));")
             assert isinstance(result, list), result
             found += ["%s at %d: %s: %s: %s" % (view, width, v["id"], v["help"], [n["html"][:120] for n in v["nodes"]][:3]) for v in result]
     assert found == []

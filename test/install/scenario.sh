@@ -12,13 +12,13 @@ api=http://127.0.0.1:5560/api/v1
 database=/var/lib/songbookd/songbook.db
 
 said() { printf '%s\n' "$*"; }
-check() { # NAME COMMAND...: the command succeeds within 60 s of trying
+check() { # NAME COMMAND...: the command succeeds within half a minute of trying
     name=$1
     shift
     n=0
     while ! "$@" >/tmp/out 2>&1; do
         n=$((n + 1))
-        if [ $n -ge 300 ]; then
+        if [ $n -ge 150 ]; then
             said "FAILED $name: $* -- $(tail -c 600 /tmp/out | tr '\n' ' ')"
             return 1
         fi

@@ -242,3 +242,39 @@ def test_the_threshold_of_the_review_is_a_setting(still):
     assert page["remaining"] == len(low) == still.get("worklist")["review"]["count"]
     assert still.request("PATCH", "settings", {"dashboard.review_below": 2}).status == 422
     assert still.request("PATCH", "settings", {"dashboard.order": "sideways"}).status == 422
+
+
+# --- facets --------------------------------------------------------------------------------------
+
+
+def test_facets_name_what_there_is(still):
+    dated(still, ("ABBA", "Waterloo", 1974, "Pop"), ("Queen", "Innuendo", 1991, "Rock"), ("Toto", "Africa", 1982, "Rock"), ("Nena", "Leuchtturm", 1983, "pop"),
+          ("Unknown", "Nothing", None, None))
+    found = still.get("facets")
+    assert found["decades"] == [{"value": 1980, "count": 2}, {"value": 1970, "count": 1}, {"value": 1990, "count": 1}]
+    assert sorted((f["value"].lower(), f["count"]) for f in found["genres"]) == [("pop", 2), ("rock", 2)]
+    assert found["languages"] == found["vendors"] == []
+    for facet in found["decades"]:
+        assert len(every(still, decade=facet["value"])) == facet["count"]
+    still.patch(1, genre="Other")
+    assert still.get("facets") == found                       # kept for a while
+    assert still.request("GET", "facets?colour=red").status == 422
+
+
+def test_facets_of_many_songs_are_counted_in_steps(still):
+    still.start()
+    still.wait_listed(0)
+    still.stop()
+    db = sqlite3.connect(still.database)
+    db.executemany("INSERT INTO songs(file_path, title, genre, vendor, year, language, confidence, metadata_status, created_at, updated_at)"
+                   " VALUES (?, 'T', ?, ?, ?, ?, 0.65, 'parsed', '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z')",
+                   [("/x/%05d.mp4" % i, "Genre %02d" % (i % 70), "A" if i % 3 else "B", 1950 + i % 50, "de" if i < 30000 else None) for i in range(45000)])
+    db.commit()
+    db.close()
+    still.folders = [str(still.home / "not-there")]
+    still.start()
+    found = still.get("facets")
+    assert found["languages"] == [{"value": "de", "count": 30000}]
+    assert found["vendors"] == [{"value": "A", "count": 30000}, {"value": "B", "count": 15000}]
+    assert found["decades"] == [{"value": y, "count": 9000} for y in sorted((1950, 1960, 1970, 1980, 1990), key=str)]
+    assert len(found["genres"]) == 50 and {f["count"] for f in found["genres"]} <= {642, 643}
