@@ -325,7 +325,15 @@ def quiet(pid):
     return switches(pid) == before
 
 
-BENCHES = {"scan": bench_scan, "latency": bench_latency, "dashboard": bench_dashboard, "memory": bench_memory, "idle": bench_idle, "budget": bench_budget,
+def bench_names():
+    """reading names, the library as evidence"""
+    out = subprocess.run([str(pathlib.Path(os.environ["SONGBOOKD_BUILD"]) / "names"), str(ROOT / "test/data/names.tsv")],
+                         capture_output=True, text=True, check=True).stdout
+    for row in out.splitlines():
+        say("names: " + row)
+
+
+BENCHES = {"names": bench_names, "scan": bench_scan, "latency": bench_latency, "dashboard": bench_dashboard, "memory": bench_memory, "idle": bench_idle, "budget": bench_budget,
            "songs": bench_songs}
 
 
