@@ -632,7 +632,8 @@ bool library_judge(const struct library *l, int64_t id, struct guess *g)
     g->is_ambiguous = false;
     g->evidence.settled = true;
     g->evidence.lean = fabs(sum);
-    g->confidence = title_confidence(RULE_LIBRARY, &g->evidence);
+    /* In whole hundredths: one more song does not rewrite all others of its artist. */
+    g->confidence = floor(title_confidence(RULE_LIBRARY, &g->evidence) * 100) / 100;
     say_why(l, s, parts, title_first, g);
     return true;
 }

@@ -230,29 +230,30 @@ static void a_change_names_all_songs_it_touches(void **state)
     unsigned differ = 0;
 
     (void)state;
-    for (unsigned i = 0; i < MADE; i += 2) {
+    for (unsigned i = 0; i < MADE; i += 8) {
         char *name = made_name(i);
         put(l, i, name);
         free(name);
     }
     while (library_take_changed(l, ids, 100))
         ;
-    for (unsigned i = 0; i < MADE; i += 2) {
+    for (unsigned i = 0; i < MADE; i += 8) {
         char *name = made_name(i);
         struct guess g = judged(l, i, name);
         before[i] = mem_printf("%s|%s|%.6f", g.artist ? g.artist : "", g.title, g.confidence);
         guess_deinit(&g);
         free(name);
     }
-    for (unsigned i = 1; i < MADE; i += 2) {
+    for (unsigned i = 0; i < MADE; i++) {
         char *name = made_name(i);
-        put(l, i, name);
+        if (i % 8)
+            put(l, i, name);
         free(name);
     }
     while ((n = library_take_changed(l, ids, 50)) > 0)
         for (size_t k = 0; k < n; k++)
             told[ids[k]] = true;
-    for (unsigned i = 0; i < MADE; i += 2) {
+    for (unsigned i = 0; i < MADE; i += 8) {
         char *name = made_name(i);
         struct guess g = judged(l, i, name);
         char *now = mem_printf("%s|%s|%.6f", g.artist ? g.artist : "", g.title, g.confidence);
@@ -265,7 +266,7 @@ static void a_change_names_all_songs_it_touches(void **state)
         free(before[i]);
         free(name);
     }
-    assert_true(differ > 20);   /* else the test shows nothing */
+    assert_true(differ > 10);   /* else the test shows nothing */
     library_free(l);
 }
 
