@@ -59,7 +59,8 @@ static void split(const struct scan *s, int a, int b, struct parts *out)
         dash = dash || (s->tok[i].type == TOKEN_SEP && s->tok[i].sep == SEP_DASH && !s->tok[i].skip);
 
     for (int i = a; i <= b; i = i < b ? parts_next(s, i) : i + 1) {
-        bool parts = i < b && s->tok[i].type == TOKEN_SEP && s->tok[i].sep < SEP_WEAK && !s->tok[i].skip && !is_text_slash(s, i, b, dash);
+        bool parts =
+            i < b && s->tok[i].type == TOKEN_SEP && s->tok[i].sep < SEP_WEAK && !s->tok[i].skip && !is_text_slash(s, i, b, dash);
         if (i < b && !parts)
             continue;
         if (out->n == PARTS_MAX - 1 && i < b)
@@ -82,7 +83,8 @@ static bool ends_alone(const struct scan *s, int i)
     static const char *const words[] = {"hd", "hq", "uhd", "4k", "1080p", "720p", "full hd", "lyrics", "カバー", "歌ってみた", "ボカロ"};
     struct slice text = scan_token(s, i);
 
-    if (s->tok[i].phrase && strcmp(s->tok[i].phrase->language, "vi") == 0 && s->tok[i].phrase->kind >= PHRASE_LEAD && memchr(text.p, ' ', text.n))
+    if (s->tok[i].phrase && strcmp(s->tok[i].phrase->language, "vi") == 0 && s->tok[i].phrase->kind >= PHRASE_LEAD &&
+        memchr(text.p, ' ', text.n))
         return true;
     if (slice_eq_str(text, "MR") || slice_eq_str(text, "TJ") || slice_eq_str(text, "KY"))
         return true;
@@ -319,8 +321,9 @@ static void drop_channel(struct scan *s, struct parts *ps)
 {
     bool vendor = ps->n > 1 && lone_vendor(s, &ps->p[0]) && has_strong(s, ps->p[0].a, ps->p[0].b);
 
-    if (ps->n < 2 || !(vendor || (is_channel(s, &ps->p[0]) && ps->p[1].sep < SEP_PIPE &&
-                                  (count_texts(s, ps) > 2 || !memchr(part_bytes(s, &ps->p[0]).p, ' ', part_bytes(s, &ps->p[0]).n)))))
+    if (ps->n < 2 ||
+        !(vendor || (is_channel(s, &ps->p[0]) && ps->p[1].sep < SEP_PIPE &&
+                     (count_texts(s, ps) > 2 || !memchr(part_bytes(s, &ps->p[0]).p, ' ', part_bytes(s, &ps->p[0]).n)))))
         return;
     drop(s, ps->p[0].a, ps->p[0].b);
     remove_part(ps, 0);

@@ -410,7 +410,8 @@ bool slice_is_disc(struct slice s, bool strict)
         return false;
     if (!strict)
         return true;
-    return (letters >= 2 && groups > 0) || (digits >= 3 && groups > 0) || (letters >= 2 && digits >= 3 && zero) || (letters <= 6 && letters >= 2 && digits >= 4);
+    return (letters >= 2 && groups > 0) || (digits >= 3 && groups > 0) || (letters >= 2 && digits >= 3 && zero) ||
+           (letters <= 6 && letters >= 2 && digits >= 4);
 }
 
 /* "A", "Bb", "F#m", "C minor" begin like this; how: 1 surely a key, 2 perhaps. */
@@ -490,7 +491,8 @@ static enum group_role judge_words(const struct scan *s, const struct group_coun
         return c->first == c->last || first->strong ? GROUP_NOISE : GROUP_VENDOR;
     if (first->strong || (c->strong && c->words <= 4))
         return GROUP_NOISE;
-    if (last->type == TOKEN_WORD && c->words <= 2 && (ends_with(word, "oke") || ends_with(word, "sings") || ends_with(word, "karaoke")))
+    if (last->type == TOKEN_WORD && c->words <= 2 &&
+        (ends_with(word, "oke") || ends_with(word, "sings") || ends_with(word, "karaoke")))
         return GROUP_VENDOR;
     if (c->words <= 3 && first->type == TOKEN_WORD && memcmp(s->text.lower.data + first->at, "kara", 4) == 0)
         return GROUP_VENDOR;

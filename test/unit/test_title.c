@@ -562,8 +562,14 @@ static double cost_per_byte(const char *text, size_t n, int times)
 
 static void time_is_linear_in_the_length(void **state)
 {
-    static const char *const pieces[] = {"(", "- ", " - ", "ft. ", "\"", "_", "&", "karaoke ", "in the style of ", "\xff", "노래방",
-                                         "【", "|", "by ", "a - b (karaoke) ", "&#39;", "a", "((((a))))", "' ", "www.", "a.", "1-2-"};
+    static const char *const pieces[] = {"(",     "- ",       " - ",
+                                         "ft. ",  "\"",       "_",
+                                         "&",     "karaoke ", "in the style of ",
+                                         "\xff",  "노래방",   "【",
+                                         "|",     "by ",      "a - b (karaoke) ",
+                                         "&#39;", "a",        "((((a))))",
+                                         "' ",    "www.",     "a.",
+                                         "1-2-"};
     static const char ordinary[] = "Ada Vale - Blue Harbour (Karaoke Version) with Lyrics";
     double usual = cost_per_byte(ordinary, sizeof ordinary - 1, 500);
 
