@@ -961,6 +961,33 @@ static bool read_title_bracket(struct reading *r)
     return true;
 }
 
+/* "Blue Harbour (Ada Vale) karaoke": the last bracket holds what looks like an artist. */
+static bool read_bracket_artist(struct reading *r)
+{
+    struct scan *s = &r->scan;
+    const struct part *p = &r->parts.p[0];
+    int open = -1;
+    struct part_look look;
+    struct slice inside;
+
+    for (int i = p->a; i < p->b; i = parts_next(s, i))
+        if (s->tok[i].type == TOKEN_OPEN && !s->tok[i].skip && s->tok[i].role == GROUP_TEXT)
+            open = i;
+    if (!s->has_noise || open <= p->a || !only_noise(s, s->tok[open].mate + 1, s->n))
+        return false;
+    inside = scan_range(s, open + 1, s->tok[open].mate);
+    hint_look(inside, &look);
+    if (r->blind)
+        look.fame = FAME_NONE;
+    if (look.fame != FAME_NAME && (look.artist < 3 || look.title > 0 || look.words < 2))
+        return false;
+    set_names(r, scan_text(s, open + 1, s->tok[open].mate), scan_text(s, p->a, open));
+    set_rule(r, RULE_NO_SEPARATOR);
+    r->out->evidence = (struct guess_evidence){.fame = look.fame == FAME_NAME, .weak = true, .lean = look.fame == FAME_NAME ? 4 : 2};
+    r->out->is_ambiguous = true;
+    return true;
+}
+
 /* A known artist at either end of a name that says it is karaoke, or two Asian words. */
 static bool read_no_separator(struct reading *r)
 {
@@ -1038,7 +1065,8 @@ static void read_parts(struct reading *r)
     if (r->parts.n >= 2)
         read_many(r);
     else if (r->parts.n == 0 ||
-             !(read_title_bracket(r) || read_weak(r) || read_noise_between(r) || read_no_separator(r) || read_asian_blank(r)))
+             !(read_title_bracket(r) || read_weak(r) || read_bracket_artist(r) || read_noise_between(r) ||
+               read_no_separator(r) || read_asian_blank(r)))
         read_title_only(r);
 }
 

@@ -191,8 +191,8 @@ static bool trim_part(struct scan *s, struct part *p, bool first, bool last_of_m
     }
     head = noise_head(s, p->a, p->b);
     if (head > p->a && has_strong(s, p->a, head) && has_text(s, head, p->b)) {
-        bool bracket = s->tok[p->a].type == TOKEN_OPEN;
-        p->noise_before = !bracket;
+        bool bracket = s->tok[p->a].type == TOKEN_OPEN, colon = s->tok[head - 1].type == TOKEN_SEP;
+        p->noise_before = !bracket && !colon;
         if (first || bracket) {
             drop(s, p->a, head);
             p->a = head;
@@ -355,6 +355,14 @@ static void drop_noise_parts(struct scan *s, struct parts *ps)
     }
 }
 
+static bool begins_with(const struct scan *s, const struct part *p, const char *phrase)
+{
+    for (int i = p->a; i < p->b; i++)
+        if (carries_text(&s->tok[i]))
+            return s->tok[i].phrase && strcmp(s->tok[i].phrase->text, phrase) == 0;
+    return false;
+}
+
 static int part_words(const struct scan *s, const struct part *p)
 {
     int n = 0;
@@ -373,13 +381,14 @@ static void drop_extra_parts(struct scan *s, struct parts *ps)
         struct slice bytes = part_bytes(s, p);
         bool last = i == ps->n - 1, weak = all_noise(s, p->a, p->b) || slice_year(bytes);
         bool unknown = last && (p->noise_behind || p->noise_before || p->noise_part_before) && p->sep != SEP_NONE;
+        bool live_music = last && i > 0 && begins_with(s, p, "nhạc sống");   /* "... | Nhạc Sống Gia Huy": who made it */
         bool behind = p->noise_part_before || (p->sep == SEP_PIPE && s->has_noise && part_words(s, p) > 0);
         bool cut = last && i > 0 && behind && all_noise(s, p->a, p->b);   /* "Title - Karaoke - Duet", "... | Tone Nam" */
         if (v && v->alone && (ps->n > 2 || bytes.n > 3))
             ps->part_vendor = v;
         else if (ps->n > 2 && unknown && i >= 2)
             ps->code = bytes;
-        else if (!cut && !(ps->n > 2 && weak && i > 0))
+        else if (!live_music && !cut && !(ps->n > 2 && weak && i > 0))
             continue;
         /* The separators go, too: they would stand between the rest. */
         drop(s, i > 0 ? ps->p[i - 1].b : p->a, p->b);

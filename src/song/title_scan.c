@@ -143,7 +143,7 @@ static enum separator mark_kind(struct slice l, int32_t cp, size_t at, size_t en
         return SEP_UNDERSCORE;
     if (cp == ':')
         return end == l.n || after == ' ' ? SEP_COLON : SEP_NONE;
-    if (is_bullet(cp))
+    if (is_bullet(cp) || cp == '~')
         return spaced ? SEP_BULLET : SEP_NONE;
     if (cp == '/' || cp == '\\')
         return spaced || before == '/' || is_unspaced(before) || is_unspaced(after) || before == 0x3011 || before > 0xff00
@@ -236,7 +236,7 @@ static size_t scan_sign(struct scan *s, struct slice l, size_t i, bool *word)
         push(s, TOKEN_CLOSE, i, end);
     } else if (is_double_quote(cp)) {
         push(s, TOKEN_QUOTE, i, end);
-    } else if (cp == '|' || cp == '_' || cp == ':' || cp == '/' || cp == '\\' || is_bullet(cp)) {
+    } else if (cp == '|' || cp == '_' || cp == ':' || cp == '/' || cp == '\\' || cp == '~' || is_bullet(cp)) {
         push_sep(s, mark_kind(l, cp, i, end), i, end);
     } else if (cp < 0x80 || is_emoji(cp)) {
         push(s, TOKEN_PUNCT, i, end);
