@@ -549,6 +549,17 @@ static double habit_points(int habit)
     return habit == 2 ? HABIT_STRONG : habit == -2 ? -HABIT_STRONG : habit * HABIT_WEAK;
 }
 
+/* As much of a text as a sentence bears, cut between characters. */
+static int shown(const char *text)
+{
+    size_t n = strlen(text);
+
+    if (n > 60)
+        for (n = 60; n && ((unsigned char)text[n] & 0xc0) == 0x80;)
+            n--;
+    return (int)n;
+}
+
 static void say_why(const struct library *l, const struct song_entry *s, double parts, bool title_first, struct guess *g)
 {
     const struct part_entry *a = &l->parts[s->part[title_first ? 1 : 0]];
@@ -559,12 +570,12 @@ static void say_why(const struct library *l, const struct song_entry *s, double 
         snprintf(g->reason, sizeof g->reason, "%u of %u names written like this put the %s first", most, n,
                  title_first ? "title" : "artist");
     else if (a->partners > 2)
-        snprintf(g->reason, sizeof g->reason, "'%.60s' stands beside %u other titles in this library", g->artist,
+        snprintf(g->reason, sizeof g->reason, "'%.*s' stands beside %u other titles in this library", shown(g->artist), g->artist,
                  a->partners - 1);
     else if (a->artist > a->title)
-        snprintf(g->reason, sizeof g->reason, "'%.60s' is the artist of other songs in this library", g->artist);
+        snprintf(g->reason, sizeof g->reason, "'%.*s' is the artist of other songs in this library", shown(g->artist), g->artist);
     else
-        snprintf(g->reason, sizeof g->reason, "'%.60s' is a title in other names of this library", g->title);
+        snprintf(g->reason, sizeof g->reason, "'%.*s' is a title in other names of this library", shown(g->title), g->title);
 }
 
 static bool strip_number(const struct song_entry *s, const struct style_entry *y, struct guess *g)
@@ -602,8 +613,8 @@ static bool contradict(const struct library *l, const struct song_entry *s, stru
     g->confidence = LIBRARY_DOUBT;
     g->rule = "library_doubt";
     snprintf(g->reason, sizeof g->reason,
-             "'%.60s' is a known artist, but %u of %u names written like this put the parts the other way", g->artist, most,
-             y->artist_first + y->title_first);
+             "'%.*s' is a known artist, but %u of %u names written like this put the parts the other way", shown(g->artist),
+             g->artist, most, y->artist_first + y->title_first);
     return true;
 }
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "song/library.h"
 
 static struct guess parse(const char *name)
@@ -270,6 +271,23 @@ static void a_change_names_all_songs_it_touches(void **state)
     library_free(l);
 }
 
+static void a_reason_is_never_cut_within_a_character(void **state)
+{
+    struct library *l = library_new(1);
+
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        char *name = mem_printf("Zorvo Tune %d - Abcééééééééééééééééééééééééééééééééééé.mp4", i);
+        struct guess g;
+        put(l, i, name);
+        g = judged(l, i, name);
+        assert_true(utf8_valid(slice_of(g.reason)));
+        guess_deinit(&g);
+        free(name);
+    }
+    library_free(l);
+}
+
 static void unseen_names_are_dropped(void **state)
 {
     struct library *l = library_new(1);
@@ -310,6 +328,7 @@ int main(void)
         cmocka_unit_test(a_settled_name_keeps_its_order),
         cmocka_unit_test(verdicts_do_not_depend_on_the_order_of_arrival),
         cmocka_unit_test(a_change_names_all_songs_it_touches),
+        cmocka_unit_test(a_reason_is_never_cut_within_a_character),
         cmocka_unit_test(unseen_names_are_dropped),
         cmocka_unit_test(memory_is_bounded),
     };
