@@ -98,8 +98,8 @@ export function candidateList(candidates, take, refuse) {
     h("span", {}, h("kbd", { "aria-hidden": "true" }, i + 1), " ", names(c), c.year ? [" (", raw(c.year), ")"] : null, c.genre ? [" · ", raw(c.genre)] : null),
     h("span", { class: "why" }, t("candidate.why", { source: sourceName(c.source), score: number(c.score, 2) }), " ", raw(c.reason)),
     h("span", { class: "act" },
-      h("button", { type: "button", onclick: () => take(c) }, t("act.accept")),
-      refuse && h("button", { type: "button", class: "plain", onclick: () => refuse(c) }, t("act.reject"))))));
+      h("button", { type: "button", onclick: () => take(c), "aria-label": t("act.accept") + ": " + plainName(c) }, t("act.accept")),
+      refuse && h("button", { type: "button", class: "plain", onclick: () => refuse(c), "aria-label": t("act.reject") + ": " + plainName(c) }, t("act.reject"))))));
 }
 
 /* --- changing one ------------------------------------------------------------------------ */

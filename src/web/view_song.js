@@ -56,7 +56,7 @@ export function view(parameters, go, id) {
     return h("div", {}, h("div", { class: "field" },
       h("label", { for: "f-" + name }, t("field." + name), inputs[name]),
       h("button", { type: "button", "aria-pressed": String(locked), "data-lock": name, title: t(locked ? "song.unlock" : "song.lock"),
-        "aria-label": t(locked ? "song.unlock_field" : "song.lock_field", { field: t("field." + name) }), onclick: () => lock(name, locked) },
+        "aria-label": t("song.lock_field", { field: t("field." + name) }), onclick: () => lock(name, locked) },
       icon(locked ? "lock" : "open"))),
     h("p", { class: "error small", id: "e-" + name }));
   }
