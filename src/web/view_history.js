@@ -1,6 +1,6 @@
 // The log of changes: who changed what, and the way back for one, a batch, or a source since a time.
 import { h, fill, raw, calmly } from "./dom.js";
-import { t, tn, time, has } from "./text.js";
+import { t, tn, time, has, number } from "./text.js";
 import { get, post, query } from "./api.js";
 import { toast, fail } from "./tell.js";
 import { plainName, sourceName } from "./song.js";
@@ -18,6 +18,7 @@ function undo(body, then) {
 /** A stored value in the reader's words where it is one of ours. */
 function value(field, v) {
   if (v === null || v === undefined || v === "") return h("span", { class: "soft" }, "–");
+  if (field === "confidence" && isFinite(v)) return number(Number(v), 2);
   if (field === "source") return sourceName(v);
   if (field === "metadata_status") return t("status." + v);
   if (field === "reason" && has("reason." + v)) return t("reason." + v);
