@@ -73,9 +73,10 @@ def main():
           "End it with Ctrl-C.\n" % (len(SONGS), home), file=sys.stderr, flush=True)
     env = {k: v for k, v in os.environ.items() if not k.startswith("SONGBOOKD_") and not k.startswith("LISTENBRAINZ")}
     env["LASTFM_API_KEY"] = fake.lastfm_key
+    env["LISTENBRAINZ_TOKEN"] = fake.token
     daemon = subprocess.Popen(
         [args.songbookd, "--config", os.devnull, "--database", os.path.join(home, "songbook.db"), "--socket", os.path.join(home, "socket"),
-         "--set", "lastfm.url=" + fake.lastfm_url, "--set", "musicbrainz.url=" + fake.musicbrainz_url, "--set", "musicbrainz.rate=4",
+         *[part for setting in fake.settings for part in ("--set", setting)], "--set", "musicbrainz.rate=4",
          *args.args, library], env=env)
     # Ctrl-C reaches the daemon by itself; a closed terminal does, too, but only lets it read its configuration again.
     for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
