@@ -288,9 +288,36 @@ static int lane_waiting(const struct lane *l)
     return n;
 }
 
+/* While many songs wait, what is stored of them is gathered into few transactions: so long as the fastest lane takes for some
+ * songs, but no person at the dashboard waits long for news. */
+#define GATHER_SONGS 12
+#define GATHER_MS 2500
+#define GATHER_FROM 40   /* waiting songs */
+
+static uint64_t gather_ms(const struct enrich *w)
+{
+    double ms = GATHER_MS;
+
+    for (int i = 0; i < PROVIDER_COUNT; i++)
+        if (w->lanes[i].p && lane_is_usable(&w->lanes[i]) && lane_interval(&w->lanes[i]) * GATHER_SONGS < ms)
+            ms = lane_interval(&w->lanes[i]) * GATHER_SONGS;
+    return dbq_counts(w->d.q)->queued >= GATHER_FROM ? (uint64_t)ms : 0;
+}
+
+int lane_patience(const struct lane *l)
+{
+    uint64_t ms = gather_ms(l->w);
+
+    dbq_gather(l->w->d.q, ms);
+    return ms ? DBQ_PATIENT : 0;
+}
+
+/* So many are ready that the pace is kept while the store gathers. */
 static int waiting_target(const struct lane *l)
 {
-    return flight_limit(l) > 1 ? 3 : 2;
+    if (flight_limit(l) == 1 && l->p->max_in_flight > 1)
+        return 2;
+    return (l->p->max_in_flight > 1 ? 3 : 2) + (int)((double)gather_ms(l->w) / lane_interval(l));
 }
 
 /* The next look goes past it. False when there is no room to remember it. */
