@@ -34,6 +34,7 @@ struct api *api_new(const struct api_deps *d)
 static void free_now(struct api *a)
 {
     devices_free(a->devices);
+    free(a->facets);
     free(a->health);
     free(a);
 }

@@ -21,6 +21,8 @@ struct api {
     struct api_deps d;
     struct http_server *server;
     struct devices *devices;
+    char *facets;           /* the last answer of GET /facets; NULL none yet */
+    uint64_t facets_at_ms;  /* monotonic */
     char *health;       /* the whole answer of GET /health */
     int held;           /* requests and streams that still need this struct */
     bool freed;         /* api_free was called: the last one held frees */
@@ -170,6 +172,7 @@ void handle_songs(struct request *r, void *app);
 void handle_song(struct request *r, void *app);
 void handle_song_edit(struct request *r, void *app);
 void handle_worklist(struct request *r, void *app);
+void handle_facets(struct request *r, void *app);
 void handle_review(struct request *r, void *app);
 void handle_forget(struct request *r, void *app);
 void handle_suggestions(struct request *r, void *app);

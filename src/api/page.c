@@ -1,7 +1,7 @@
 /* The dashboard: GET / and the files below /web/. Loop thread only, from memory.
  *
- * The policy lets the page load from here and nowhere else, and lets no text become markup: names of
- * files come from strangers. Everything may be kept by the browser but is asked for again, so that a new version shows at once. */
+ * The policy lets the page load from here and nowhere else, and lets no text become markup: names of files come from
+ * strangers. Everything may be kept by the browser but is asked for again, so that a new version shows at once. */
 #include <stdio.h>
 #include <string.h>
 

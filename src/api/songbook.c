@@ -48,9 +48,9 @@ static const char style[] =
     "h3{font-size:1rem;margin:.5rem 0 0;break-after:avoid}"
     "ul{list-style:none;margin:0;padding:0}li{break-inside:avoid;padding-inline-start:1rem;text-indent:-1rem}"
     "h3+ul li{padding-inline-start:2rem}small{opacity:.75}"
-    ".c2 main{columns:2 20rem}.c3 main{columns:3 14rem}"
+    ".c2 .list{columns:2 20rem}.c3 .list{columns:3 14rem}"
     "@media print{:root{color-scheme:light}body{font-size:9pt;margin:0;max-width:none;padding:0}"
-    ".c2 main{columns:2}.c3 main{columns:3}@page{margin:12mm}}";
+    ".c2 .list{columns:2}.c3 .list{columns:3}@page{margin:12mm}}";
 
 static void put_html(struct buf *b, const char *text)
 {
@@ -163,9 +163,9 @@ static void put_html_head(struct songbook *s)
     buf_add_str(b, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
                    "<meta name=\"viewport\" content=\"width=device-width\">\n<title>");
     put_html(b, s->title);
-    buf_addf(b, "</title>\n<style>%s</style>\n<body class=\"c%d\">\n<h1 dir=\"auto\">", style, s->columns);
+    buf_addf(b, "</title>\n<style>%s</style>\n<body class=\"c%d\">\n<main>\n<h1 dir=\"auto\">", style, s->columns);
     put_html(b, s->title);
-    buf_add_str(b, "</h1>\n<main>\n");
+    buf_add_str(b, "</h1>\n<div class=\"list\">\n");
 }
 
 /* --- csv ------------------------------------------------------------------------------------------ */
@@ -221,7 +221,7 @@ static void put_tail(struct songbook *s)
 {
     if (s->format == BOOK_HTML) {
         close_list(s);
-        buf_addf(&s->text, "</main>\n<p><small>%lld</small></p>\n</body>\n</html>\n", (long long)s->written);
+        buf_addf(&s->text, "</div>\n<p><small>%lld</small></p>\n</main>\n</body>\n</html>\n", (long long)s->written);
     } else if (s->format == BOOK_JSON) {
         json_close(&s->json, ']');
         json_close(&s->json, '}');

@@ -91,6 +91,8 @@ void reply_head(struct buf *out, struct request *r, int status, const char *cont
     for (size_t i = 0; i < ARRAY_LEN(default_headers); i++)
         if (!(r->replaced & 1u << i))
             buf_addf(out, "%s: %s\r\n", default_headers[i].name, default_headers[i].value);
+    if (r->whole_ns)
+        buf_addf(out, "Server-Timing: app;dur=%.2f\r\n", (double)(uv_hrtime() - r->whole_ns) / 1e6);
     buf_add(out, r->headers.data, r->headers.len);
     buf_add_str(out, "\r\n");
 }

@@ -114,7 +114,9 @@ static void call_handler(struct request *r, const struct route *row)
         return;
     }
     rc = o->guard ? o->guard(r, o->app, &e) : 0;
-    if (rc != 0)
+    if (rc == ERR_UNAUTHORIZED && (request_header(r, "authorization") || request_header(r, "cookie")))
+        request_refuse_later(r, &e);
+    else if (rc != 0)
         request_reply_error(r, rc, &e);
     else if (!check_content_type(r, &no))
         request_reply_problem(r, no.status, no.code, no.detail);
@@ -150,6 +152,7 @@ void request_dispatch(struct request *r)
     struct refusal no;
 
     r->handed = true;
+    r->whole_ns = uv_hrtime();
     if (!check_host(r, &no) || !check_origin(r, &no))
         request_reply_problem(r, no.status, no.code, no.detail);
     else if (!request_read_target(r))

@@ -136,11 +136,13 @@ int http_server_new(uv_loop_t *loop, const struct http_server_options *o, struct
     s->timeouts = read_timeouts(o->timeouts);
     list_init(&s->conns);
     list_init(&s->ready);
+    list_init(&s->refused);
+    uv_timer_init(loop, &s->later);
     uv_timer_init(loop, &s->sweep);
     uv_timer_init(loop, &s->grace);
     uv_idle_init(loop, &s->turn);
-    s->sweep.data = s->grace.data = s->turn.data = s;
-    s->handles = 3;
+    s->sweep.data = s->grace.data = s->turn.data = s->later.data = s;
+    s->handles = OWN_HANDLES;
     *out = s;
     return 0;
 }
@@ -150,12 +152,13 @@ static void on_own_handle_closed(uv_handle_t *h)
     server_handle_closed(h->data);
 }
 
-/* The three own handles are the last to go, so that whatever closes before can still use them. */
+/* The own handles are the last to go, so that whatever closes before can still use them. */
 static void close_own_handles(struct http_server *s)
 {
     uv_close((uv_handle_t *)&s->sweep, on_own_handle_closed);
     uv_close((uv_handle_t *)&s->grace, on_own_handle_closed);
     uv_close((uv_handle_t *)&s->turn, on_own_handle_closed);
+    uv_close((uv_handle_t *)&s->later, on_own_handle_closed);
 }
 
 void server_handle_closed(struct http_server *s)
@@ -164,7 +167,7 @@ void server_handle_closed(struct http_server *s)
     void *arg = s->closed_arg;
 
     s->handles--;
-    if (s->closing && s->handles == 3 && !uv_is_closing((uv_handle_t *)&s->sweep))
+    if (s->closing && s->handles == OWN_HANDLES && !uv_is_closing((uv_handle_t *)&s->sweep))
         close_own_handles(s);
     if (s->handles > 0)
         return;
@@ -182,6 +185,7 @@ void http_server_close(struct http_server *s, uint64_t grace_ms, void (*closed)(
     for (int i = 0; i < s->listener_count; i++)
         listener_close(s->listeners[i]);
     s->listener_count = 0;
+    server_refuse_now(s);
     list_each_safe(l, next, &s->conns) {
         struct conn *c = container_of(l, struct conn, link);
         if (c->state == CONN_LINGER || (c->state == CONN_READ && !c->request && c->in.len == 0))
@@ -192,7 +196,7 @@ void http_server_close(struct http_server *s, uint64_t grace_ms, void (*closed)(
     uv_timer_start(&s->grace, on_grace_over, grace_ms, 0);
     if (list_is_empty(&s->conns))
         uv_timer_stop(&s->grace);
-    if (s->handles == 3)
+    if (s->handles == OWN_HANDLES)
         close_own_handles(s);
 }
 

@@ -6,6 +6,7 @@
  *   http_parse.c    bytes to a request (http_parse.h)
  *   http_check.c    whom we answer at all: Host, Origin, content type
  *   http_route.c    the table of routes
+ *   http_later.c    the wait after wrong credentials
  *   http_request.c  what handlers read
  *   http_reply.c    what handlers answer
  *   http_stream.c   long answers
@@ -25,6 +26,11 @@
 #define MAX_REFUSED 16               /* connections beyond the limit that still get to read their 503 */
 #define MAX_PARAMS 64
 #define INPUT_MAX (64 * 1024)        /* pipelined bytes kept while a request is answered; then reading stops */
+#define OWN_HANDLES 4                /* of the server: sweep, grace, turn, later */
+#define LATER_MAX 16                 /* refused credentials whose answer waits at a time; more get 429 at once */
+#define LATER_FIRST_MS 100           /* first wait, doubled with each further failure ... */
+#define LATER_LONGEST_MS 1600        /* ... up to this */
+#define LATER_FORGET_MS 60000        /* without a failure they begin anew */
 #define LINGER_MS 2000               /* how long a closed request's rest is read, so that the answer is not reset away */
 #define LINGER_MAX (4 * 1024 * 1024)
 
@@ -58,6 +64,11 @@ struct http_server {
     uv_timer_t grace;                /* the end of patience while closing */
     uv_idle_t turn;                  /* next turn of the loop: connections in `ready` go on */
     struct list ready;
+    uv_timer_t later;                /* the next answer of `refused` is due; runs only while there is one */
+    struct list refused;             /* requests with wrong credentials, in the order of their answers */
+    int refused_later;
+    int guesses;                     /* wrong credentials in a row */
+    uint64_t guessed_at;
     bool closing;
     void (*closed)(void *arg);
     void *closed_arg;
@@ -115,6 +126,7 @@ struct request {
     struct http_message m;
     struct conn *conn;               /* NULL once the client is gone: the answer is dropped */
     uint64_t id, started;
+    uint64_t whole_ns;               /* when it was there as a whole; 0 for one that never was */
     bool local;
     bool sent_continue;
     bool handed;                     /* a handler has it, or had its chance */
@@ -127,6 +139,9 @@ struct request {
     unsigned replaced;               /* bits of the default headers the handler set itself */
     void (*gone)(struct request *r, void *arg);
     void *gone_arg;
+    struct list later;               /* server->refused */
+    uint64_t later_due;
+    struct err later_why;
 };
 
 struct stream {
@@ -189,6 +204,13 @@ bool check_content_type(const struct request *r, struct refusal *out);
 const char *method_name(enum http_method m);
 /* Checks, routes and calls the handler; every way ends in an answer or a handler that owes one. */
 void request_dispatch(struct request *r);
+
+/* http_later.c */
+/* Answers a request whose credentials are wrong, the later the more of them came in a row. */
+void request_refuse_later(struct request *r, const struct err *e);
+/* Answers all that wait, at once; for the end of the server. */
+void server_refuse_now(struct http_server *s);
+void server_later_due(uv_timer_t *t);
 
 /* http_request.c */
 struct request *request_new(uint64_t id, bool local);

@@ -117,7 +117,7 @@ __attribute__((format(printf, 3, 4))) static enum pk_state say(struct pk_look *o
     out->state = state;
     return state;
 }
-_Static_assert(sizeof ((struct pk_look *)NULL)->why == sizeof ((struct err *)NULL)->text, "a reason has room for an error's text");
+_Static_assert(sizeof ((struct pk_look *)NULL)->why == sizeof ((struct err *)NULL)->text, "room for the text of an error");
 
 static bool exists(const char *path, const char *end)
 {
@@ -159,8 +159,8 @@ static enum pk_state inspect(const struct pk *pk, struct pk_look *out)
     if (memcmp(header, "SQLite format 3", 16) != 0)
         return say(out, PK_REFUSED, "'%s' is no SQLite database", pk->path);
     if (header[18] != 2 || header[19] != 2)
-        return say(out, PK_REFUSED, "'%s' has no write-ahead log, so reading it could stop PiKaraoke; is it of version 1.20 or later?",
-                   pk->path);
+        return say(out, PK_REFUSED,
+                   "'%s' has no write-ahead log, so reading it could stop PiKaraoke; is it of version 1.20 or later?", pk->path);
     return PK_READABLE;
 }
 
@@ -175,7 +175,8 @@ static void close_file(struct pk *pk)
     pk->db.h = NULL;
 }
 
-static const char read_pragmas[] = "PRAGMA query_only = ON; PRAGMA mmap_size = 0; PRAGMA cache_size = -1000; PRAGMA trusted_schema = OFF;";
+static const char read_pragmas[] = "PRAGMA query_only = ON; PRAGMA mmap_size = 0; PRAGMA cache_size = -1000;"
+                                   " PRAGMA trusted_schema = OFF;";
 /* Checkpoints are ours to time, so that no commit, ours or PiKaraoke's, has to do one. */
 static const char write_pragmas[] = "PRAGMA mmap_size = 0; PRAGMA cache_size = -1000; PRAGMA trusted_schema = OFF;"
                                     " PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;";

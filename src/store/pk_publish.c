@@ -164,7 +164,9 @@ static int read_row(struct pk *pk, struct plan *p, struct err *e)
     rc = stmt_end(&s);
     if (rc)
         return rc;
-    p->song->verdict = found ? pk_judge(pk->profile, &p->row, &p->song->want, &p->song->last, &p->song->intended, p->next) : PK_MOVED;
+    p->song->verdict = PK_MOVED;
+    if (found)
+        p->song->verdict = pk_judge(pk->profile, &p->row, &p->song->want, &p->song->last, &p->song->intended, p->next);
     return 0;
 }
 

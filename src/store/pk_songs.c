@@ -12,7 +12,8 @@
 
 /* --- following -------------------------------------------------------------------------- */
 
-int pk_songs_rows(struct db *db, int64_t after, int limit, void (*row)(const struct pk_row *r, void *arg), void *arg, struct err *e)
+int pk_songs_rows(struct db *db, int64_t after, int limit, void (*row)(const struct pk_row *r, void *arg), void *arg,
+                  struct err *e)
 {
     struct stmt s = stmt_of(db, "SELECT s.pikaraoke_id, s.file_path, s.format, r.made FROM songs s"
                                 " LEFT JOIN pikaraoke_rows r ON r.song_id = s.id"
@@ -128,7 +129,8 @@ int pk_songs_gone(struct db *db, const int64_t *row_ids, size_t n, int64_t now_m
 
 int pk_songs_drop_lost(struct db *db, int limit, int64_t now_ms, int64_t *done, struct err *e)
 {
-    struct stmt s = stmt_of(db, "SELECT r.song_id FROM pikaraoke_rows r INDEXED BY pikaraoke_lost JOIN songs s ON s.id = r.song_id"
+    struct stmt s = stmt_of(db, "SELECT r.song_id FROM pikaraoke_rows r INDEXED BY pikaraoke_lost"
+                                " JOIN songs s ON s.id = r.song_id"
                                 " WHERE r.lost = 1 AND s.present = 1 AND s.pikaraoke_id IS NULL LIMIT ?", e);
     int64_t *ids = mem_alloc((size_t)(limit + 1) * sizeof *ids);
     size_t n = 0;
@@ -196,7 +198,7 @@ char *pk_state_get(struct db *db, const char *key)
 int pk_state_set(struct db *db, const char *key, const char *value, struct err *e)
 {
     struct stmt s = value ? stmt_of(db, "INSERT INTO pikaraoke_state(key, value) VALUES (?, ?)"
-                                        " ON CONFLICT(key) DO UPDATE SET value = excluded.value WHERE value IS NOT excluded.value", e)
+                                        " ON CONFLICT(key) DO UPDATE SET value = excluded.value", e)
                           : stmt_of(db, "DELETE FROM pikaraoke_state WHERE key = ?", e);
 
     stmt_text(&s, key);
@@ -252,7 +254,7 @@ int pk_songs_take(struct db *db, int64_t after, struct pk_song *out, int max, st
                                 " s.metadata_status, s.enrichment_attempts, s.last_enrichment_attempt, r.published, r.intended"
                                 " FROM pikaraoke_rows r INDEXED BY pikaraoke_dirty CROSS JOIN songs s ON s.id = r.song_id"
                                 " WHERE r.dirty > 0 AND r.song_id > ? AND s.present = 1 AND s.pikaraoke_id IS NOT NULL"
-                                " AND s.title IS NOT NULL ORDER BY r.song_id LIMIT ?", e);
+                                " ORDER BY r.song_id LIMIT ?", e);
     int n = 0, rc;
 
     stmt_int(&s, after);

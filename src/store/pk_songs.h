@@ -9,7 +9,8 @@
 /* --- following -------------------------------------------------------------------------- */
 /* Songs with a row there, by growing row id: calls row for each with row id > after, at most limit; returns how many. made is
  * NULL when it is not known. */
-int pk_songs_rows(struct db *db, int64_t after, int limit, void (*row)(const struct pk_row *r, void *arg), void *arg, struct err *e);
+int pk_songs_rows(struct db *db, int64_t after, int limit, void (*row)(const struct pk_row *r, void *arg), void *arg,
+                  struct err *e);
 /* The song of that row there (also when the row is another one by now) and its path and made: new memory, may be NULL. */
 int pk_songs_of_row(struct db *db, int64_t row_id, int64_t *song_id, char **path, char made[PK_MADE_BYTES], struct err *e);
 /* The song has that row from now on; another song that had it loses it. It is published anew. */

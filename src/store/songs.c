@@ -26,7 +26,8 @@ static int64_t give_stamps(struct stmt *s, void (*row)(const struct song_stamp *
 
     while (stmt_row(s)) {
         struct song_stamp v = {.id = col_int(s, 0), .path = col_slice(s, 1), .size = col_int(s, 2), .mtime_ms = col_int(s, 3),
-                               .format = col_text(s, 4), .youtube_id = col_text(s, 5), .present = col_int(s, 6) != 0, .followed = col_int(s, 7) != 0};
+                               .format = col_text(s, 4), .youtube_id = col_text(s, 5), .present = col_int(s, 6) != 0,
+                               .followed = col_int(s, 7) != 0};
         last = v.id;
         row(&v, arg);
     }

@@ -28,7 +28,7 @@ const more = {
 const VIEWS = { progress, library, review, song, worklist, bulk, history, songbook, settings, devices, more };
 const UNDER = { song: "library", bulk: "review", devices: "settings" };
 const main = document.getElementById("main");
-let shown = null, first = true, settingAddress = false;
+let shown = null, first = true, locked = false;
 
 /* --- addresses: #/library?q=x, #/song/17 --- */
 function address() {
@@ -44,6 +44,7 @@ function go(name, parameters) {
 
 function show() {
   const { name, id, parameters } = address();
+  if (locked) return;
   if (shown && shown.destroy) shown.destroy();
   shown = VIEWS[name].view(parameters, go, id);
   document.title = shown.title + " – songbookd";
@@ -52,6 +53,7 @@ function show() {
     if (a.dataset.view === name || a.dataset.view === UNDER[name]) a.setAttribute("aria-current", "page");
     else a.removeAttribute("aria-current");
   }
+  drawLink();
   if (!first) { main.focus({ preventScroll: true }); scrollTo(0, 0); }
   first = false;
 }
@@ -105,16 +107,18 @@ function useKeys() {
 }
 
 /* --- the door --- */
-let locked = false;
-
+/** Whether we are let in; else the door is shown in place of any view. */
 async function knock() {
   const pair = /^#pair=([\w-]+)/.exec(location.hash);
   let session = { authorized: true };
   try { session = await get("session"); } catch { /* not reachable now: the views say so */ }
-  if (session.authorized && !pair) return true;
-  if (session.authorized && session.by !== "local") { window.history.replaceState(null, "", "#/"); return true; }
-  if (session.authorized) return true;
+  if (session.authorized) {
+    if (pair) window.history.replaceState(null, "", "#/");       // a code is not for the eyes of who comes later
+    return true;
+  }
   locked = true;
+  if (shown && shown.destroy) shown.destroy();
+  shown = null;
   document.title = t("door.title") + " – songbookd";
   document.getElementById("nav").hidden = true;
   fill(main, devices.door(session, pair && pair[1], () => { window.history.replaceState(null, "", "#/"); location.reload(); }));
@@ -125,7 +129,7 @@ async function begin() {
   applyTheme();
   await load(wanted());
   if (!(await knock())) return;
-  whenLockedOut.call = () => { if (!locked) { locked = true; location.reload(); } };
+  whenLockedOut.call = () => { if (!locked) knock().catch(() => {}); };
   useKeys();
   listen((kind, data) => {
     if (kind === "progress" || kind === "mode") drawLink();

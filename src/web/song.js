@@ -69,19 +69,21 @@ const marked = (words, tag) => h("bdi", {}, words.map(([word, other]) => (other 
 
 export const FIELDS = ["artist", "title", "year", "genre", "variant"];
 
-/** Two descriptions side by side, what differs marked in both. fields: which to show. */
+/** Two descriptions side by side, what differs marked in both; one where nothing differs. fields: which to show. */
 export function sides(before, after, headBefore, headAfter, fields = ["artist", "title", "year", "genre"]) {
   const left = [], right = [];
+  let differs = false;
   for (const f of fields) {
     const a = before[f] === null || before[f] === undefined ? "" : String(before[f]);
     const b = after[f] === null || after[f] === undefined ? "" : String(after[f]);
     if (!a && !b) continue;
     const [x, y] = compare(a, b);
+    differs = differs || a !== b;
     left.push(h("dt", {}, t("field." + f)), h("dd", {}, a ? marked(x, "del") : "–"));
     right.push(h("dt", {}, t("field." + f)), h("dd", {}, b ? marked(y, "ins") : "–"));
   }
   return h("div", { class: "sides" },
-    h("section", { class: "side" }, h("h3", {}, headBefore), h("dl", {}, left)),
+    differs && h("section", { class: "side" }, h("h3", {}, headBefore), h("dl", {}, left)),
     h("section", { class: "side" }, h("h3", {}, headAfter), h("dl", {}, right)));
 }
 

@@ -4,9 +4,9 @@ import { t, tn } from "./text.js";
 import { post } from "./api.js";
 import { toast, fail, say } from "./tell.js";
 import { fileName, names, sourceName, sure } from "./song.js";
-import { filterOf } from "./view_library.js";
+import { filterOf, filterTags } from "./view_library.js";
 
-const NUMBERS = ["min_confidence", "max_confidence", "year", "min_year", "max_year", "decade"];
+const NUMBERS = ["min_confidence", "max_confidence", "below", "year", "min_year", "max_year", "decade"];
 const FLAGS = ["no_year", "no_genre", "order_unsure", "duplicate"];
 const PAGE = 50;
 
@@ -51,12 +51,16 @@ export function view(parameters, go) {
     } catch (e2) { fail(e2); }
   }
 
+  /** The next page of the preview; a page may be short or even empty although there is a next one. */
   async function more() {
-    const answer = await post("bulk", { ...previewed.request, limit: PAGE, after: previewed.next }).catch(fail);
-    if (!answer) return;
-    if (answer.fingerprint !== previewed.fingerprint) { toast(t("bulk.changed"), { bad: true }); preview(); return; }
-    shown = shown.concat(answer.songs);
-    previewed.next = answer.next;
+    const before = shown.length;
+    while (previewed && previewed.next && shown.length === before) {
+      const answer = await post("bulk", { ...previewed.request, limit: PAGE, after: previewed.next }).catch(fail);
+      if (!answer) return;
+      if (answer.fingerprint !== previewed.fingerprint) { toast(t("bulk.changed"), { bad: true }); preview(); return; }
+      shown = shown.concat(answer.songs);
+      previewed.next = answer.next;
+    }
     draw();
   }
 
@@ -81,9 +85,12 @@ export function view(parameters, go) {
     fill(result, h("p", {}, tn("history.undid", a.count ?? a.song_ids.length)));
   }).catch(fail);
 
+  /** What becomes of a song: new names behind an arrow, a new year or genre after them. */
   function row({ song, after }) {
+    const renamed = after && (after.artist !== song.artist || after.title !== song.title);
+    const more = after ? ["year", "genre"].filter((f) => after[f] && after[f] !== song[f]).map((f) => [" · ", h("strong", {}, raw(after[f]))]) : [];
     return h("li", { "data-id": song.id },
-      h("div", { class: "head" }, h("span", {}, names(song), after && [" → ", h("strong", {}, names(after)), after.year ? [" (", after.year, ")"] : null]), sure(song.confidence)),
+      h("div", { class: "head" }, h("span", {}, names(song), renamed ? [" → ", h("strong", {}, names(after))] : null, more), sure(song.confidence)),
       raw(fileName(song), { class: "file soft" }));
   }
 
@@ -109,7 +116,7 @@ export function view(parameters, go) {
     el: [h("h1", {}, t("bulk.title")),
       h("form", { class: "card", onsubmit: preview },
         h("p", { class: "soft" }, t("bulk.means")),
-        given ? h("p", {}, t("bulk.filter"), " ", Object.entries(base).filter(([k]) => k !== "sort").map(([k, v]) => h("span", { class: "tag" }, k + ": ", raw(v)))) : null,
+        given ? h("p", {}, t("bulk.filter"), " ", filterTags(base)) : null,
         h("div", { class: "fields" }, h("label", {}, t("bulk.action"), action), h("label", {}, t("bulk.level"), level), h("label", {}, t("field.source"), source)),
         h("div", {}, h("button", { class: "main", id: "bulk-preview" }, t("bulk.preview")))),
       result],

@@ -1,10 +1,9 @@
 // Search and filter the library; pages by cursor, so that 100,000 songs are as light as fifty.
-import { h, fill, settled, calmly } from "./dom.js";
+import { h, fill, raw, settled, calmly } from "./dom.js";
 import { t, tn, number, has } from "./text.js";
 import { get, query } from "./api.js";
-import { fail } from "./tell.js";
+import { fail, say } from "./tell.js";
 import { songRow, sourceName } from "./song.js";
-import { say } from "./tell.js";
 
 const PAGE = 50;
 const ENOUGH = 8;            // short pages are followed at most that often for one page shown
@@ -12,11 +11,23 @@ const SORTS = ["artist", "title", "-confidence", "confidence", "-updated", "-add
 const STATUSES = ["manual", "enriched", "parsed", "pending", "enrichment_failed"];
 const BANDS = [["0.85", ""], ["0.7", "0.8499"], ["0.6", "0.6999"], ["0.4", "0.5999"], ["0.2", "0.3999"], ["", "0.1999"]];
 const BAND_KEYS = ["high", "medium", "parsed", "review", "low", "needs"];
+const SOURCES = ["name", "musicbrainz", "lastfm", "listenbrainz", "person"];
 const FLAGS = ["no_year", "no_genre", "order_unsure", "duplicate"];
-const KNOWN = ["q", "status", "min_confidence", "max_confidence", "decade", "genre", "language", "vendor", "source", "reason", "presence",
+const KNOWN = ["q", "status", "min_confidence", "max_confidence", "below", "decade", "genre", "language", "vendor", "source", "reason", "presence",
   "added_since", "sort", "year", "min_year", "max_year", ...FLAGS];
 
-function languageName(code) {
+/** A filter in words, as tags. */
+export function filterTags(filter) {
+  const said = { status: (v) => t("status." + v), presence: () => t("song.gone"), reason: (v) => (has("reason." + v) ? t("reason." + v) : v),
+    min_confidence: (v) => t("field.confidence") + " ≥ " + v, max_confidence: (v) => t("field.confidence") + " ≤ " + v,
+    below: (v) => t("field.confidence") + " < " + v,
+    min_year: (v) => t("field.year") + " ≥ " + v, max_year: (v) => t("field.year") + " ≤ " + v, q: (v) => "“" + v + "”",
+    source: sourceName, language: languageName, decade: (v) => t("library.decade", { year: v }), added_since: (v) => t("songbook.since") + " " + v };
+  for (const f of FLAGS) said[f] = () => t("worklist." + f);
+  return Object.entries(filter).filter(([k]) => k !== "sort").map(([k, v]) => [" ", h("span", { class: "tag" }, raw(said[k] ? said[k](v) : v))]);
+}
+
+export function languageName(code) {
   try { return new Intl.DisplayNames([document.documentElement.lang], { type: "language" }).of(code) || code; } catch { return code; }
 }
 
@@ -47,6 +58,7 @@ function select(name, value, options, change) {
 const labelled = (text, control) => h("label", {}, text, control);
 
 export function view(parameters, go) {
+  const actions = h("p", { class: "row" });
   const list = h("ul", { class: "list", id: "songs" }), foot = h("div", { class: "head" }), chips = h("div", { class: "row" });
   const facets = h("div", { class: "fields" });
   let filter = filterOf(parameters), cursors = [null], next = null, reading = null, shown = [];
@@ -90,10 +102,13 @@ export function view(parameters, go) {
 
   function drawChips() {
     const named = { presence: () => t("song.gone"), reason: () => (has("reason." + filter.reason) ? t("reason." + filter.reason) : filter.reason),
-      year: () => filter.year, added_since: () => t("songbook.since") + " " + filter.added_since };
+      below: () => t("field.confidence") + " < " + filter.below, year: () => filter.year, added_since: () => t("songbook.since") + " " + filter.added_since };
     for (const f of FLAGS) named[f] = () => t("worklist." + f);
     fill(chips, Object.keys(named).filter((k) => filter[k]).map((k) => h("button", { type: "button", onclick: () => set(k, "") },
       named[k](), h("span", { "aria-hidden": "true" }, "×"), h("span", { class: "unseen" }, t("library.remove_filter")))));
+    const { sort, ...conditions } = filter;
+    fill(actions, h("a", { class: "button", href: "#/bulk" + query(conditions) }, t("library.bulk")),
+      h("a", { class: "button", href: "#/songbook" + query(conditions) }, t("nav.songbook")));
   }
 
   function setBand(name, value) {
@@ -117,7 +132,8 @@ export function view(parameters, go) {
         [any, ...BAND_KEYS.map((k, i) => [String(i), t("label." + k)])], setBand)),
       menu("decade", known.decades, (d) => t("library.decade", { year: d })),
       menu("genre", known.genres, (v) => v), menu("language", known.languages, languageName),
-      menu("vendor", known.vendors, (v) => v), menu("source", known.sources, sourceName),
+      menu("vendor", known.vendors, (v) => v),
+      labelled(t("field.source"), select("source", filter.source, [any, ...SOURCES.map((s) => [s, sourceName(s)])], set)),
       labelled(t("library.more"), select("more", "", [any, ...FLAGS.map((f) => [f, t("worklist." + f)]), ["gone", t("song.gone")]],
         (n, v) => { if (v === "gone") set("presence", "absent"); else if (v) set(v, "true"); facets.querySelector("[name=more]").value = ""; })),
       labelled(t("library.sort"), select("sort", filter.sort || "artist", SORTS.map((s) => [s, t("sort." + s)]), set)));
@@ -137,7 +153,7 @@ export function view(parameters, go) {
       h("div", { class: "card", role: "search" }, search,
         h("details", { open: innerWidth > 640 }, h("summary", {}, t("library.filters")), facets), chips),
       h("section", { class: "card", "aria-label": t("library.results") }, list, foot),
-      h("p", { class: "row" }, h("a", { class: "button", href: "#/bulk" + query(bulkable(filter)) }, t("library.bulk"))),
+      actions,
     ],
     on(kind, data) {
       if (kind === "gap") again();
@@ -154,5 +170,3 @@ export function view(parameters, go) {
     destroy() { if (reading) reading.abort(); },
   };
 }
-
-const bulkable = (filter) => { const { sort, ...rest } = filter; return rest; };

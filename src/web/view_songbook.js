@@ -2,8 +2,10 @@
 import { h, fill } from "./dom.js";
 import { t, number } from "./text.js";
 import { get, query } from "./api.js";
+import { filterOf, filterTags, languageName } from "./view_library.js";
 
-export function view() {
+export function view(parameters) {
+  const { sort, ...base } = filterOf(parameters);
   const form = h("form", { class: "card", onsubmit: (e) => e.preventDefault() }), links = h("div", { class: "row" });
   const options = (rows) => rows.map(([v, text]) => h("option", { value: v }, text));
   const by = h("select", { name: "by" }, options([["artist", t("field.artist")], ["title", t("field.title")]]));
@@ -16,9 +18,9 @@ export function view() {
 
   function address(format) {
     const sure = which.value;
-    return "/api/v1/songbook" + query({ format, by: by.value, columns: format === "html" ? columns.value : "", decade: decade.value, language: language.value,
-      genre: genre.value, verified: sure === "verified" ? "true" : "", min_confidence: sure && sure !== "verified" ? sure : "",
-      added_since: since.value, title: format === "html" ? title.value : "" });
+    return "/api/v1/songbook" + query({ ...base, format, by: by.value, columns: format === "html" ? columns.value : "", decade: decade.value || base.decade, language: language.value || base.language,
+      genre: genre.value || base.genre, verified: sure === "verified" ? "true" : "", min_confidence: sure && sure !== "verified" ? sure : base.min_confidence,
+      added_since: since.value || base.added_since, title: format === "html" ? title.value : "" });
   }
 
   function draw() {
@@ -27,7 +29,7 @@ export function view() {
       h("a", { class: "button", id: "book-json", href: address("json"), download: "songbook.json" }, "JSON"));
   }
 
-  fill(form, h("div", { class: "fields" },
+  fill(form, Object.keys(base).length ? h("p", {}, t("bulk.filter"), filterTags(base)) : null, h("div", { class: "fields" },
     h("label", {}, t("songbook.by"), by), h("label", {}, t("songbook.columns"), columns), h("label", {}, t("songbook.which"), which),
     h("label", {}, t("field.decade"), decade), h("label", {}, t("field.language"), language), h("label", {}, t("field.genre"), genre),
     h("label", {}, t("songbook.since"), since), h("label", {}, t("songbook.heading"), title)), links,
@@ -36,7 +38,7 @@ export function view() {
   draw();
   get("facets").then((f) => {
     for (const d of f.decades || []) decade.append(h("option", { value: d.value }, t("library.decade", { year: d.value })));
-    for (const l of f.languages || []) language.append(h("option", { value: l.value }, l.value));
+    for (const l of f.languages || []) language.append(h("option", { value: l.value }, languageName(l.value)));
     for (const g of f.genres || []) genre.append(h("option", { value: g.value }, g.value));
   }).catch(() => {});
 

@@ -88,16 +88,30 @@ static int run_read(struct db *db, struct dbq_op *op)
 
 /* ---- LOOK ---- */
 
+static bool differs(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") != 0;
+}
+
+/* What the library has no more to say about goes back to what the name says; other songs are left as they are. */
+static bool was_judged(const struct song *s, const struct guess *g)
+{
+    if (s->status == SONG_FAILED)   /* its reason tells how the asking ended */
+        return differs(s->artist, g->artist) || differs(s->title, g->title);
+    return s->reason && strncmp(s->reason, "library", 7) == 0;
+}
+
 /* Collects the verdict when the song stands otherwise. */
 static void look_at(struct judge *j, const struct song *s)
 {
     struct verdict *v = &j->verdict[j->n_verdicts];
+    bool judged;
 
     if (!song_may_be_judged(s))
         return;
     title_parse(slice_of(s->file_path), &v->guess);
-    library_judge(j->library, s->id, &v->guess);
-    if (song_says(s, &v->guess)) {
+    judged = library_judge(j->library, s->id, &v->guess);
+    if (song_says(s, &v->guess) || (!judged && !was_judged(s, &v->guess))) {
         guess_deinit(&v->guess);
         return;
     }

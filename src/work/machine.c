@@ -9,7 +9,7 @@
 
 #include "base/mem.h"
 
-#define THROTTLED_NOW 0xf    /* bits of get_throttled: under voltage, capped, throttled, soft limit; the higher ones are history */
+#define THROTTLED_NOW 0xf    /* bits of get_throttled: under voltage, capped, throttled, soft limit; higher ones are history */
 
 /* The first bytes of a file below root; false when there is none. */
 static bool read_text(const char *root, const char *path, char *out, size_t size)

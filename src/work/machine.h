@@ -1,5 +1,5 @@
-/* How the machine is doing: load, heat, throttling, and what we wrote to its disk. Reading is blocking and belongs on the pool; the
- * judgement is pure. What cannot be read is left out. */
+/* How the machine is doing: load, heat, throttling, and what we wrote to its disk. Reading blocks and belongs on the pool;
+ * the judgement is pure. What cannot be read is left out. */
 #ifndef SONGBOOKD_WORK_MACHINE_H
 #define SONGBOOKD_WORK_MACHINE_H
 
@@ -18,9 +18,9 @@ struct machine {
 /* root stands before /proc and /sys; "" for the machine itself. */
 void machine_read(const char *root, struct machine *out);
 
-/* The rule. While a song plays: slow above a load of MACHINE_LOADED per processor or MACHINE_HOT degrees; stop above MACHINE_BUSY, at
- * MACHINE_TOO_HOT, or while the machine slows itself down. Otherwise only MACHINE_TOO_HOT and throttling slow. why gets a sentence
- * ("" with HOLD_NONE). Pure. */
+/* The rule. While a song plays: slow above a load of MACHINE_LOADED per processor or from MACHINE_HOT degrees on; stop above
+ * MACHINE_BUSY, from MACHINE_TOO_HOT on, or while the machine slows itself down. Otherwise only MACHINE_TOO_HOT and
+ * throttling slow. why gets a sentence ("" with HOLD_NONE). Pure. */
 #define MACHINE_LOADED 0.75
 #define MACHINE_BUSY 1.5
 #define MACHINE_HOT 75

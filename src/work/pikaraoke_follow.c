@@ -74,7 +74,7 @@ static void finish(struct follow *f)
     f->complete = true;
     f->passes++;
     f->pass_ms = now_ms(f) - f->begun_ms;
-    log_info("pikaraoke", "%s ms=%llu rows=%zu gone=%zu", first ? "PiKaraoke's song list is read" : "PiKaraoke's song list changed",
+    log_info("pikaraoke", "PiKaraoke's song list %s ms=%llu rows=%zu gone=%zu", first ? "is read" : "changed",
              (unsigned long long)f->pass_ms, mirror_count(f->mirror), f->n_gone);
     f->n_gone = 0;
     phase_move(f, FOLLOW_IDLE);

@@ -12,6 +12,9 @@ static void put_sentence(const struct pikaraoke *p, struct json_out *o)
 {
     if (p->off)
         json_put_str(o, "sentence", "PiKaraoke is not looked for");
+    else if (p->now.state == PK_ABSENT && p->remembered_path)
+        json_put_str(o, "sentence", "PiKaraoke's database is gone; its songs are kept, and with [pikaraoke] database=none"
+                                    " songbookd looks through the folder itself");
     else if (p->now.state != PK_READABLE)
         json_put_str(o, "sentence", p->now.why);
     else if (p->follow.empty)
@@ -70,6 +73,7 @@ static void put_held(const struct publish *b, struct json_out *o)
 static void put_publish(const struct pikaraoke *p, struct json_out *o)
 {
     const struct publish *b = &p->publish;
+    bool possible = pikaraoke_is_readable(p) && !p->now.unpublishable[0];
     char stamp[32];
 
     if (b->counts.last_ms)
@@ -78,9 +82,9 @@ static void put_publish(const struct pikaraoke *p, struct json_out *o)
     json_put_bool(o, "wanted", b->wish);
     json_put_str(o, "state", publish_word(p));
     json_put_str(o, "sentence", publish_sentence(p));
-    json_put_bool(o, "possible", pikaraoke_is_readable(p) && !p->now.unpublishable[0]);
+    json_put_bool(o, "possible", possible);
     /* offered to the owner by itself where nothing else fills the fields */
-    json_put_bool(o, "offered", !b->wish && pikaraoke_is_readable(p) && p->now.profile == PK_PROFILE_V1 && !p->now.unpublishable[0]);
+    json_put_bool(o, "offered", !b->wish && possible && p->now.profile == PK_PROFILE_V1);
     json_put_int(o, "published", b->counts.published);
     json_put_int(o, "waiting", b->counts.waiting);
     put_held(b, o);

@@ -357,7 +357,9 @@ static bool is_scannable(const struct scan *s, struct slice path)
     int folder = folders_of(&s->folders, path);
     size_t from = folder < 0 ? 0 : s->folders.len[folder];
 
-    if (folder < 0 || folders_is_left_out(&s->folders, path) || path.n >= PATH_MAX || path.p[path.n - 1] == '/' || memchr(path.p, '\0', path.n))
+    if (folder < 0 || folders_is_left_out(&s->folders, path))
+        return false;
+    if (path.n >= PATH_MAX || path.p[path.n - 1] == '/' || memchr(path.p, '\0', path.n))
         return false;
     for (size_t i = from; i + 1 < path.n; i++)
         if (path.p[i] == '/' && (path.p[i + 1] == '.' || path.p[i + 1] == '/'))

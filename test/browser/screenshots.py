@@ -15,7 +15,7 @@ from fake.catalogue import Catalogue, Song  # noqa: E402
 from fake.demo import SONGS, make_library  # noqa: E402
 
 SIZES = {"desktop": (1280, 860, False), "phone": (390, 844, True)}
-VIEWS = ["progress", "library", "song", "review", "worklist", "bulk", "history", "songbook", "settings", "devices", "more"]
+VIEWS = ["progress", "library", "song", "review", "worklist", "bulk", "history", "songbook", "settings", "devices", "more", "book"]
 UNSURE = ["Under Pressure - Live - Queen.mp4", "Halo - Beyonce.mp4", "Fernando - Abba (karaoke).mp4", "Army of Me - Bjork.mp4"]
 
 
@@ -24,23 +24,35 @@ def read(browser):
     browser.js("return new Promise((done) => setTimeout(done, 600));")
 
 
+def show(browser, daemon, view):
+    """Brings the view to where it has something to show."""
+    if view == "book":                                   # the page for guests and paper
+        browser.open("http://%s/songbook" % daemon.address)
+    else:
+        browser.go("#/" + {"progress": "", "song": "song/%d" % daemon.song("Bohemian")["id"]}.get(view, view))
+    read(browser)
+    for selector in {"devices": ["#pair"], "bulk": ["#bulk-preview"]}.get(view, []):
+        browser.click(selector)
+        read(browser)
+    for _ in range(12 if view == "review" else 0):       # the first of the pile whose suggestion changes something
+        if browser.one("#review .candidates") and browser.one("#review ins") or not browser.one("[data-act=skip]"):
+            break
+        browser.click("[data-act=skip]")
+        read(browser)
+
+
 def take(browser, daemon, folder, views):
-    song = daemon.song("Bohemian")["id"]
     for scheme in ("dark", "light"):
         browser.scheme(scheme)
         for name, size in SIZES.items():
             browser.size(*size)
+            browser.cdp("Emulation.setTouchEmulationEnabled", enabled=size[2], maxTouchPoints=1)
             browser.open("http://%s/" % daemon.address)
+            browser.js("localStorage.clear();")
+            browser.driver.refresh()
             read(browser)
             for view in views:
-                browser.go("#/" + {"progress": "", "song": "song/%d" % song}.get(view, view))
-                read(browser)
-                if view == "devices" and browser.one("#pair"):
-                    browser.click("#pair")
-                    read(browser)
-                if view == "bulk":
-                    browser.click("#bulk-preview")
-                    read(browser)
+                show(browser, daemon, view)
                 picture = folder / ("%s-%s-%s.png" % (view, name, scheme))
                 browser.driver.save_screenshot(str(picture))
                 print(picture, flush=True)
@@ -53,7 +65,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     fake = FakeProviders(Catalogue([Song(a, t, y, [g]) for _, a, t, y, g in SONGS if a]), limits=False, latency=(0.05, 0.2)).start()
     with tempfile.TemporaryDirectory(prefix="songbookd-shots-") as home:
-        daemon = shared.Daemon(home, fake, args=["--set", "lastfm.rate=1", "--set", "musicbrainz.rate=0.5"])
+        daemon = shared.Daemon(home, fake, args=["--set", "lastfm.rate=2", "--set", "musicbrainz.rate=0.5"])
         make_library(str(daemon.songs))
         for name in UNSURE:
             daemon.add_song(name)
@@ -61,7 +73,7 @@ def main():
         try:
             daemon.start()
             daemon.wait_listed(len(SONGS) + len(UNSURE))
-            wait_for(lambda: daemon.get("progress")["by_status"]["enriched"] >= 3, "some work to be done")
+            wait_for(lambda: daemon.get("progress")["by_status"]["enriched"] >= 9, "some work to be done")
             take(browser, daemon, folder, views)
         finally:
             browser.close()

@@ -24,6 +24,8 @@ import contract  # noqa: E402
 from fake.catalogue import Catalogue, Song  # noqa: E402
 from fake.providers import FakeProviders  # noqa: E402
 
+# a mirror's URL may be asked faster than the public servers
+FAST = ["--set", "lastfm.rate=100", "--set", "musicbrainz.rate=100", "--set", "listenbrainz.rate=100"]
 PATIENCE = float(os.environ.get("SONGBOOKD_TEST_PATIENCE", 120))
 
 
@@ -63,11 +65,63 @@ def wait_for(condition, what="the condition", seconds=PATIENCE):
         time.sleep(0.02)
 
 
+class Secrets:
+    """Every key and token that a test gives to a program, and every place where one came out again."""
+    planted, leaks = set(), []
+    KEPT_IN = ("songbookd.keys", ".conf", "token", "trace", ".sock", "sock", ".lastfm", ".listenbrainz")   # where they may stand
+
+    @classmethod
+    def plant(cls, value):
+        if isinstance(value, str) and len(value) >= 16:
+            cls.planted.add(value.encode())
+
+    @classmethod
+    def look(cls, where, data):
+        if isinstance(data, str):
+            data = data.encode("utf-8", "replace")
+        for key in cls.planted:
+            if data and key in data:
+                cls.leaks.append("%s: ...%r..." % (where, data[max(0, data.index(key) - 60):data.index(key) + 20]))
+
+    @classmethod
+    def look_into(cls, folder):
+        """Database, events, whatever a daemon wrote beside them."""
+        for path in pathlib.Path(folder).rglob("*"):
+            if path.is_file() and not path.name.endswith(cls.KEPT_IN) and path.stat().st_size < 64 << 20:
+                try:
+                    cls.look(path.name, path.read_bytes())
+                except OSError:
+                    pass
+
+
+@pytest.fixture(autouse=True)
+def no_key_comes_out():
+    """In no answer, log, event, error, file or output of a program: for every test there is."""
+    Secrets.leaks.clear()
+    yield
+    assert not Secrets.leaks, "a key came out again:\n" + "\n".join(Secrets.leaks)
+
+
+_run = subprocess.run
+
+
+def run_and_look(*args, **kw):
+    done = _run(*args, **kw)
+    for name in ("stdout", "stderr"):
+        Secrets.look(name + " of a program", getattr(done, name))
+    return done
+
+
+subprocess.run = run_and_look
+
+
 class Answer:
     def __init__(self, response):
         self.status = response.status
         self.headers = {k.lower(): v for k, v in response.getheaders()}
         self.body = response.read()
+        Secrets.look("answer", self.body)
+        Secrets.look("header of an answer", repr(self.headers))
 
     @property
     def json(self):
@@ -95,13 +149,13 @@ def clean_environment(extra=None):
 class Daemon:
     """One songbookd over the folder `songs` below `home`."""
 
-    def __init__(self, home, fake=None, key=True, args=(), env=None, folders=None):
+    def __init__(self, home, fake=None, key=True, args=(), env=None, folders=None, token=True):
         self.home = pathlib.Path(home)
         self.songs = self.home / "songs"
         self.songs.mkdir(exist_ok=True)
         self.database = self.home / "songbook.db"
         self.socket = self.home / "sock"
-        self.fake, self.key, self.args, self.env = fake, key, list(args), dict(env or {})
+        self.fake, self.key, self.token, self.args, self.env = fake, key, token, list(args), dict(env or {})
         self.folders = folders if folders is not None else [str(self.songs)]
         self.process = None
         self.log = ""
@@ -122,13 +176,25 @@ class Daemon:
     def command(self, *more):
         options = ["--config", os.devnull, "--database", str(self.database), "--socket", str(self.socket), "--listen", "127.0.0.1:0"]
         if self.fake:
-            options += ["--set", "lastfm.url=" + self.fake.lastfm_url, "--set", "musicbrainz.url=" + self.fake.musicbrainz_url]
+            options += [part for setting in self.fake.settings for part in ("--set", setting)]
+        else:
+            options += ["--set", "listenbrainz.enabled=no"]     # nothing leaves this machine
         return [str(BUILD / "songbookd"), *options, *self.args, *more, *self.folders]
 
     def environment(self):
         env = clean_environment(self.env)
         if self.fake and self.key:
             env.setdefault("LASTFM_API_KEY", self.fake.lastfm_key)
+        if self.fake and self.token:
+            env.setdefault("LISTENBRAINZ_TOKEN", self.fake.token)
+        for name in ("LASTFM_API_KEY", "LISTENBRAINZ_TOKEN"):
+            Secrets.plant(env.get(name))
+        for arg in self.args:
+            if str(arg).startswith("server.token_file="):
+                try:
+                    Secrets.plant(pathlib.Path(arg.split("=", 1)[1]).read_text().strip())
+                except OSError:
+                    pass
         return env
 
     def start(self, *more, ready=True):
@@ -149,6 +215,7 @@ class Daemon:
     def _read_log(self, process):
         for line in process.stderr:
             text = line.decode("utf-8", "replace")
+            Secrets.look("log", line)
             self.log += text
             if "listening address=http://" in text:
                 self.address = text.split("address=http://")[1].strip()
@@ -156,11 +223,13 @@ class Daemon:
     def _read_out(self, process):
         for chunk in iter(lambda: process.stdout.read1(65536), b""):
             self.stdout += chunk
+        Secrets.look("stdout of the daemon", self.stdout)
 
     def wait(self, seconds=PATIENCE):
         code = self.process.wait(seconds)
         self._lines.join(PATIENCE)
         self._out.join(PATIENCE)
+        Secrets.look_into(self.home)
         return code
 
     def stop(self):
@@ -182,6 +251,9 @@ class Daemon:
     def request(self, method, path, body=None, headers=None, connection=None, raw=None):
         c = connection or self.connection()
         send = dict(headers or {})
+        for name, value in (body.items() if isinstance(body, dict) and method == "PATCH" else ()):
+            if str(name).startswith("API_KEYS."):
+                Secrets.plant(value)
         data = raw
         if body is not None or method in ("POST", "PATCH"):
             data = json.dumps(body if body is not None else {}).encode() if raw is None else raw
@@ -261,8 +333,7 @@ def fake():
 @pytest.fixture
 def daemon(tmp_path, fake):
     """Not started: tests add songs first, then daemon.start()."""
-    # fast rates: a mirror's URL may be asked faster than the public servers
-    d = Daemon(tmp_path, fake, args=["--set", "lastfm.rate=100", "--set", "musicbrainz.rate=100"])
+    d = Daemon(tmp_path, fake, args=FAST)
     yield d
     d.stop()
 

@@ -2,6 +2,8 @@
 import json
 import socket
 
+from conftest import Secrets
+
 
 class RawAnswer:
     def __init__(self, status, headers, body):
@@ -65,6 +67,7 @@ class RawConnection:
             return None
         length = 0 if bodiless or status in (204, 304) else int(headers.get("content-length", 0))
         body = self.file.read(length)
+        Secrets.look("answer", body)
         assert len(body) == length
         return RawAnswer(status, headers, body)
 

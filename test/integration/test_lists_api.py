@@ -131,9 +131,9 @@ def test_rare_matches_among_many_are_all_found_over_short_pages(still):
     folder = still.home / "not-there"      # a folder that does not exist is waited for: presence stays as it is
     db = sqlite3.connect(still.database)
     db.executemany("INSERT INTO songs(file_path, artist, title, artist_key, title_key, words, source, reason, confidence, metadata_status, created_at,"
-                   " updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'separator', 0.65, 'parsed', '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z')",
+                   " updated_at) VALUES (?, ?, ?, ?, ?, ?, 'name', ?, 0.65, 'parsed', '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z')",
                    [("%s/%05d.mp4" % (folder, i), "Band %05d" % i, "Tune", "band %05d" % i, "tune", "band %05d tune" % i,
-                     "lastfm" if i in (3, 6500, 12990) else "name") for i in range(13000)])
+                     "rare" if i in (3, 6500, 12990) else "separator") for i in range(13000)])
     db.commit()
     db.close()
     still.folders = [str(folder)]
@@ -141,7 +141,7 @@ def test_rare_matches_among_many_are_all_found_over_short_pages(still):
     for sort in ("id", "artist", "title", "-artist", "confidence", "updated", "year", "added", "review"):
         found, pages, cursor = [], 0, ""
         while cursor is not None:
-            page = still.get("songs?limit=50&source=lastfm&sort=%s%s" % (sort, "&cursor=" + quote(cursor) if cursor else ""))
+            page = still.get("songs?limit=50&reason=rare&sort=%s%s" % (sort, "&cursor=" + quote(cursor) if cursor else ""))
             found += [s["artist"] for s in page["songs"]]
             cursor, pages = page["next"], pages + 1
         assert sorted(found) == ["Band 00003", "Band 06500", "Band 12990"], sort
@@ -242,3 +242,40 @@ def test_the_threshold_of_the_review_is_a_setting(still):
     assert page["remaining"] == len(low) == still.get("worklist")["review"]["count"]
     assert still.request("PATCH", "settings", {"dashboard.review_below": 2}).status == 422
     assert still.request("PATCH", "settings", {"dashboard.order": "sideways"}).status == 422
+
+
+# --- facets --------------------------------------------------------------------------------------
+
+
+def test_facets_name_what_there_is(still):
+    dated(still, ("ABBA", "Waterloo", 1974, "Pop"), ("Queen", "Innuendo", 1991, "Rock"), ("Toto", "Africa", 1982, "Rock"), ("Nena", "Leuchtturm", 1983, "pop"),
+          ("Unknown", "Nothing", None, None))
+    found = still.get("facets")
+    assert found["decades"] == [{"value": 1980, "count": 2}, {"value": 1970, "count": 1}, {"value": 1990, "count": 1}]
+    assert sorted((f["value"].lower(), f["count"]) for f in found["genres"]) == [("pop", 2), ("rock", 2)]
+    assert found["languages"] == found["vendors"] == []
+    assert found["sources"] == [{"value": "name", "count": 5}]
+    for facet in found["decades"]:
+        assert len(every(still, decade=facet["value"])) == facet["count"]
+    still.patch(1, genre="Other")
+    assert still.get("facets") == found                       # kept for a while
+    assert still.request("GET", "facets?colour=red").status == 422
+
+
+def test_facets_of_many_songs_are_counted_in_steps(still):
+    still.start()
+    still.wait_listed(0)
+    still.stop()
+    db = sqlite3.connect(still.database)
+    db.executemany("INSERT INTO songs(file_path, title, genre, vendor, year, language, confidence, metadata_status, created_at, updated_at)"
+                   " VALUES (?, 'T', ?, ?, ?, ?, 0.65, 'parsed', '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z')",
+                   [("/x/%05d.mp4" % i, "Genre %02d" % (i % 70), "A" if i % 3 else "B", 1950 + i % 50, "de" if i < 30000 else None) for i in range(45000)])
+    db.commit()
+    db.close()
+    still.folders = [str(still.home / "not-there")]
+    still.start()
+    found = still.get("facets")
+    assert found["languages"] == [{"value": "de", "count": 30000}]
+    assert found["vendors"] == [{"value": "A", "count": 30000}, {"value": "B", "count": 15000}]
+    assert found["decades"] == [{"value": y, "count": 9000} for y in sorted((1950, 1960, 1970, 1980, 1990), key=str)]
+    assert len(found["genres"]) == 50 and {f["count"] for f in found["genres"]} <= {642, 643}

@@ -15,6 +15,7 @@ from power import Disk, read_trace, strace_command
 SEED = int(os.environ.get("SONGBOOKD_POWER_SEED", random.randrange(100000)))
 EDITS = int(os.environ.get("SONGBOOKD_POWER_EDITS", 12))
 CUTS = int(os.environ.get("SONGBOOKD_POWER_CUTS", 60))
+STATUSES = {"pending", "parsed", "enriched", "manual", "enrichment_failed", "absent"}
 
 
 class Traced(Daemon):
@@ -125,7 +126,7 @@ def check_whole(folder):
     assert db.execute("PRAGMA foreign_key_check").fetchall() == []
     rows = dict(db.execute("SELECT iif(present, metadata_status, 'absent'), count(*) FROM songs GROUP BY 1"))
     rows.update(db.execute("SELECT 'asked ' || asked, count(*) FROM enrichment_queue GROUP BY 1"))
-    assert dict(db.execute("SELECT key, n FROM counts WHERE n <> 0")) == rows
+    assert {k: n for k, n in db.execute("SELECT key, n FROM counts WHERE n <> 0") if k in STATUSES or k.startswith("asked ")} == rows
     return db
 
 

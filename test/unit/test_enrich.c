@@ -178,6 +178,7 @@ static int room_setup(void **state)
     r->config = config_new();
     set_url(r, "lastfm.url", r->server.port, "/2.0/");
     set_url(r, "musicbrainz.url", r->server.port, "/ws/2");
+    set(r, "listenbrainz.enabled", "no");   /* test_batch.c is about it */
     set(r, "lastfm.rate", "100");
     set(r, "musicbrainz.rate", "100");
     set(r, "API_KEYS.lastfm", "0123456789abcdef0123456789abcdef");
@@ -838,7 +839,7 @@ static void one_outage_is_counted_once(void **state)
     /* all five come to their end at once */
     list_each_safe(pos, tmp, &r->w->jobs) {
         struct provider_answer offline = {.kind = ANSWER_OFFLINE};
-        lane_took_answer(container_of(pos, struct job, link)->lane, &offline);
+        lane_took_answer(container_of(pos, struct job, link)->lane, ENDPOINT_MAIN, &offline);
     }
     assert_in_range(lane_rest_ms(lane_of(r, PROVIDER_LASTFM)), 1, 5600);
 }
@@ -868,12 +869,13 @@ static void recovery_is_told(void **state)
 static void rate_is_the_mean_of_a_minute(void **state)
 {
     struct room *r = *state;
+    const struct outcome_result left = {.left_queue = true};
     struct buf b;
     struct json_out o;
 
     start_ready(r);
     for (int i = 0; i < 60; i++)
-        enrich_advanced(r->w, true);
+        enrich_advanced(r->w, &left);
     clock_advance(&r->clock, 40 * 1000);
     buf_init(&b, 0);
     json_out_init(&o, &b);
@@ -980,6 +982,8 @@ static void provider_is_tested_while_the_worker_rests(void **state)
     try_provider(r, PROVIDER_LASTFM);
     assert_string_equal(r->kind, "needs_key");
     try_provider(r, PROVIDER_LISTENBRAINZ);
+    assert_string_equal(r->kind, "disabled");
+    try_provider(r, PROVIDER_COUNT);
     assert_int_equal(r->rc, ERR_NOT_FOUND);
 }
 
@@ -1021,7 +1025,7 @@ static void failing_provider_is_not_said_to_refuse(void **state)
 
     start_ready(r);
     for (int i = 0; i < 5; i++)
-        lane_took_answer(lane_of(r, PROVIDER_MUSICBRAINZ), &failed);
+        lane_took_answer(lane_of(r, PROVIDER_MUSICBRAINZ), ENDPOINT_MAIN, &failed);
     buf_init(&b, 0);
     json_out_init(&o, &b);
     enrich_providers_json(r->w, &o);

@@ -671,6 +671,75 @@ static void http_survives_a_flood_of_connections(void **state)
     client_free(c[0]);
 }
 
+/* --- wrong credentials ------------------------------------------------------------------------------------ */
+
+#define GUESS "GET /guarded HTTP/1.1\r\n" HOST "Authorization: Bearer wrong\r\n\r\n"
+
+static void http_answers_wrong_credentials_ever_later_and_others_at_once(void **state)
+{
+    struct fix *f = *state;
+    struct client *guesser, *other;
+    uint64_t began;
+
+    start(f);
+    guesser = open_client(f);
+    uv_update_time(&f->loop);
+    began = uv_now(&f->loop);
+    for (int i = 0; i < 4; i++) {
+        client_send(guesser, GUESS);
+        /* whoever sends nothing wrong is answered meanwhile */
+        assert_int_equal(answer_status(ask(f, HELLO, &other)), 200);
+        client_free(other);
+        assert_int_equal(answer_status(ask(f, "GET /guarded HTTP/1.1\r\n" HOST "\r\n", &other)), 401);
+        client_free(other);
+        client_wait_answers(guesser, i + 1);
+        assert_int_equal(answer_status(client_answer(guesser, i)), 401);
+    }
+    uv_update_time(&f->loop);
+    assert_true(uv_now(&f->loop) - began >= 100 + 200 + 400 + 800);
+    client_free(guesser);
+}
+
+static void http_lets_only_so_many_guessers_wait(void **state)
+{
+    struct fix *f = *state;
+    struct client *c[24];
+    int later = 0, refused = 0;
+    uint64_t began;
+
+    start(f);
+    uv_update_time(&f->loop);
+    began = uv_now(&f->loop);
+    for (size_t i = 0; i < ARRAY_LEN(c); i++) {
+        c[i] = open_client(f);
+        client_send(c[i], GUESS);
+    }
+    client_free(c[0]);              /* leaves before its answer */
+    for (size_t i = 1; i < ARRAY_LEN(c); i++) {
+        client_wait_answers(c[i], 1);
+        later += answer_status(client_answer(c[i], 0)) == 401;
+        refused += answer_status(client_answer(c[i], 0)) == 429;
+        client_free(c[i]);
+    }
+    uv_update_time(&f->loop);
+    assert_true(later >= 15 && (refused >= 1 || uv_now(&f->loop) - began > 3200));   /* or the machine stood still meanwhile */
+    assert_int_equal(later + refused, 23);
+}
+
+static void http_closes_while_guessers_wait(void **state)
+{
+    struct fix *f = *state;
+    struct client *c;
+
+    start(f);
+    for (int i = 0; i < 8; i++) {   /* the last would wait for more than a second */
+        c = open_client(f);
+        client_send(c, GUESS);
+        turn(f, 3);
+        client_free(c);
+    }
+}
+
 /* --- keep-alive and pipelining --------------------------------------------------------------------------- */
 
 static void http_keeps_the_connection_until_asked_to_close(void **state)
@@ -1448,6 +1517,9 @@ int main(void)
         T(http_invites_the_body_of_a_client_that_asks),
         T(http_answers_503_when_every_connection_is_at_work),
         T(http_gives_the_places_of_the_silent_to_those_who_ask),
+        T(http_answers_wrong_credentials_ever_later_and_others_at_once),
+        T(http_lets_only_so_many_guessers_wait),
+        T(http_closes_while_guessers_wait),
         T(http_survives_a_flood_of_connections),
         T(http_keeps_the_connection_until_asked_to_close),
         T(http_keeps_the_order_of_pipelined_requests),

@@ -1,4 +1,4 @@
-/* PiKaraoke's database as a file: profiles, what may be replaced, transactions that end well or not at all, and our picture of it. */
+/* PiKaraoke's database as a file: profiles, what may be replaced, transactions that end well or not at all, our picture of it. */
 #include "store_fixture.h"
 
 #include "store/pk_internal.h"
@@ -14,7 +14,8 @@
 static const char schema[] =
     "PRAGMA journal_mode = WAL;"
     "CREATE TABLE songs (id INTEGER PRIMARY KEY AUTOINCREMENT, file_path TEXT UNIQUE NOT NULL, youtube_id TEXT,"
-    " format TEXT NOT NULL, artist TEXT, title TEXT, variant TEXT, year INTEGER, genre TEXT, metadata_status TEXT DEFAULT 'pending',"
+    " format TEXT NOT NULL, artist TEXT, title TEXT, variant TEXT, year INTEGER, genre TEXT,"
+    " metadata_status TEXT DEFAULT 'pending',"
     " enrichment_attempts INTEGER DEFAULT 0, last_enrichment_attempt TEXT, created_at TEXT DEFAULT CURRENT_TIMESTAMP,"
     " updated_at TEXT DEFAULT CURRENT_TIMESTAMP);"
     "CREATE TABLE metadata (key TEXT PRIMARY KEY, value TEXT);"
@@ -96,7 +97,7 @@ static struct pk_look look(struct place *p, bool publish)
 static void profiles_are_told_by_version_and_columns(void **state)
 {
     static const char *const v1[] = {V1_COLUMNS, NULL};
-    static const char *const v2[] = {V1_COLUMNS, "suggested_genre", "suggested_year", "suggested_score", "metadata_country", NULL};
+    static const char *const v2[] = {V1_COLUMNS, "suggested_genre", "suggested_score", "metadata_country", NULL};
     static const char *const sources[] = {V1_COLUMNS, "metadata_sources", NULL};
     static const char *const sha[] = {V1_COLUMNS, "suggested_score", "audio_sha256", NULL};
     static const char *const older[] = {"id", "file_path", "format", "created_at", NULL};
@@ -259,7 +260,7 @@ static void our_own_writing_is_no_change(void **state)
     l = look(p, true);
     assert_false(l.changed);
     pk_look_deinit(&l);
-    assert_int_equal(number(p, "SELECT count(*) FROM songs WHERE artist = 'A' AND title = 'B' AND metadata_status = 'parsed'"), 1);
+    assert_int_equal(number(p, "SELECT count(*) FROM songs WHERE artist || title || metadata_status = 'ABparsed'"), 1);
     pk_song_deinit(&song);
 }
 
@@ -436,7 +437,8 @@ static void checkpoints_are_done_by_us_before_its_own_would_come(void **state)
 
     pk_look_deinit(&l);
     for (int round = 0; round < 60; round++) {
-        char *values = mem_printf("A%d" P "B" P P P P "parsed", round), *last = mem_printf("A%d" P "B" P P P P "parsed", round - 1);
+        char *values = mem_printf("A%d" P "B" P P P P "parsed", round);
+        char *last = mem_printf("A%d" P "B" P P P P "parsed", round - 1);
         songs_fill(songs, 50, values);
         for (size_t i = 0; round && i < 50; i++)
             pk_values_unpack(last, &songs[i].last);
