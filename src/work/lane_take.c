@@ -1,9 +1,8 @@
 /* Taking songs off the queue for one lane: which songs, when, and into what.
  *
  * A lane of single questions keeps two or three songs armed, and what it asks while the store gathers, so that the store's time
- * costs no budget. A lane that asks in
- * bulk takes up to BATCH_SONGS at once; a few new songs wait a second for company, a single one and what was given a priority
- * go at once. Loop thread only.
+ * costs no budget. A lane that asks in bulk takes up to BATCH_SONGS at once; a few new songs wait a second for company, a single
+ * one and what was given a priority go at once. Loop thread only.
  */
 #include "work/enrich_internal.h"
 
