@@ -514,7 +514,8 @@ void job_start(struct job *j)
         return;
     }
     /* a lane that has nothing ready would lose its pace by waiting */
-    j->op = (struct dbq_op){.run = run_begin, .done = begin_done, .flags = list_is_empty(&j->lane->turns) ? 0 : lane_patience(j->lane)};
+    j->op = (struct dbq_op){
+        .run = run_begin, .done = begin_done, .flags = list_is_empty(&j->lane->turns) ? 0 : lane_patience(j->lane)};
     dbq_write(j->lane->w->d.q, &j->op);
 }
 
