@@ -1,23 +1,25 @@
 /* Batches: when songs are asked for together, what a stage's end does, and that each end finds everything in order. */
 #include "enrich_room.h"
 
-#define ROW(i, artist, title) \
-    "{\"index\":" #i ",\"recording_mbid\":\"1111111" #i "-1111-4111-8111-111111111111\",\"artist_credit_name\":\"" artist \
-    "\",\"recording_name\":\"" title "\",\"release_name\":\"Album\"}"
-#define LOOKUP_ONE JSON_HEAD "[" ROW(0, "Artist", "Title 1") "]"
-#define LOOKUP_TWO JSON_HEAD "[" ROW(1, "Artist", "Title 2") "," ROW(0, "Artist", "Title 1") "]"
-#define LOOKUP_MISS JSON_HEAD "[{\"index\":0}]"
+#define MBID_1 "11111110-1111-4111-8111-111111111111"
+#define ROW(i, title) \
+    "{\"index\":" #i ",\"recording_mbid\":\"1111111" #i "-1111-4111-8111-111111111111\",\"artist_credit_name\":\"Artist\"," \
+    "\"recording_name\":\"" title "\",\"release_name\":\"Album\"}"
+#define LOOKUP_ONE JSON_HEAD "[" ROW(0, "Title 1") "]"
+#define LOOKUP_TWO JSON_HEAD "[" ROW(1, "Title 2") "," ROW(0, "Title 1") "]"
 #define LOOKUP_TOO_FAST \
-    "HTTP/1.1 429 Slow\r\nContent-Type: application/json\r\nX-RateLimit-Reset-In: 9\r\nConnection: close\r\n\r\n{\"code\":429,\"error\":\"no\"}"
+    "HTTP/1.1 429 Slow\r\nContent-Type: application/json\r\nX-RateLimit-Reset-In: 9\r\nConnection: close\r\n\r\n" \
+    "{\"code\":429,\"error\":\"no\"}"
 #define LOOKUP_NONSENSE "HTTP/1.1 500 Oops\r\nConnection: close\r\n\r\n{}"
-#define LB_NO_TOKEN "HTTP/1.1 401 No\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{\"code\":401,\"error\":\"token\"}"
+#define LB_NO_TOKEN \
+    "HTTP/1.1 401 No\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{\"code\":401,\"error\":\"token\"}"
 #define METADATA_ONE \
-    JSON_HEAD "{\"11111110-1111-4111-8111-111111111111\":{\"recording\":{\"name\":\"Title 1\"},\"artist\":{\"name\":\"Artist\"}," \
+    JSON_HEAD "{\"" MBID_1 "\":{\"recording\":{\"name\":\"Title 1\"},\"artist\":{\"name\":\"Artist\"}," \
               "\"tag\":{\"recording\":[{\"tag\":\"rock\",\"count\":3,\"genre_mbid\":\"x\"}]},\"release\":{}}}"
 #define DATES_ONE \
-    JSON_HEAD "{\"count\":1,\"recordings\":[{\"id\":\"11111110-1111-4111-8111-111111111111\",\"title\":\"Title 1\",\"artist-credit\":" \
-              "[{\"name\":\"Artist\",\"artist\":{\"name\":\"Artist\"}}],\"releases\":[{\"status\":\"Official\",\"title\":\"Album\"," \
-              "\"date\":\"1971\",\"release-group\":{\"primary-type\":\"Album\"}}]}]}"
+    JSON_HEAD "{\"count\":1,\"recordings\":[{\"id\":\"" MBID_1 "\",\"title\":\"Title 1\",\"artist-credit\":" \
+              "[{\"name\":\"Artist\",\"artist\":{\"name\":\"Artist\"}}],\"releases\":[{\"status\":\"Official\"," \
+              "\"title\":\"Album\",\"date\":\"1971\",\"release-group\":{\"primary-type\":\"Album\"}}]}]}"
 
 #define NAMED "SELECT count(*) FROM songs WHERE metadata_status = 'enriched'"
 #define WITH_GENRE "SELECT count(*) FROM songs WHERE genre = 'Rock'"
@@ -162,7 +164,7 @@ static void an_outage_rests_one_endpoint_and_lets_musicbrainz_go_on(void **state
     r->scripts[LOOKUP_SCRIPT].text = LOOKUP_NONSENSE;
     r->scripts[MB_SCRIPT].text = MB_UNKNOWN;
     for (int i = 1; i <= 30; i++)
-        add(r, i == 1 ? "/s/x" : (char[]){'/', 's', '/', (char)('A' + i), 0}, "Artist", (char[]){'T', (char)('A' + i), 'x', 0}, 5);
+        add_numbered(r, i);
     start(r);
     l = lane_of(r, PROVIDER_LISTENBRAINZ);
     UNTIL(r, is_done(r));
