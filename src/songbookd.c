@@ -615,6 +615,7 @@ static void on_scan_settled(void *arg)
         log_summary(d, "library read");
     if (d->started && !d->closing)
         service_changed(&d->service);
+    pikaraoke_scanned(d->pikaraoke);
     look_whether_done(d);
 }
 

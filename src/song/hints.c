@@ -169,6 +169,23 @@ static bool is_blank(char c)
     return c == ' ' || c == '\x1f';
 }
 
+/* "... ft. Ada Vale": the artist stands before that. */
+static bool follows_guest_word(struct slice text, size_t blank)
+{
+    static const char *const words[] = {"ft", "ft.", "feat", "feat.", "featuring", "&", "and", "with", "x", "vs"};
+    size_t at = blank;
+
+    while (at && is_blank(text.p[at - 1]))
+        at--;
+    blank = at;
+    while (at && !is_blank(text.p[at - 1]))
+        at--;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (slice_ieq_str((struct slice){text.p + at, blank - at}, words[i]))
+            return true;
+    return false;
+}
+
 bool hint_split_artist(struct slice text, bool from_end, size_t *split)
 {
     size_t blanks[6], n = 0;
@@ -183,7 +200,7 @@ bool hint_split_artist(struct slice text, bool from_end, size_t *split)
     while (n--) {
         struct slice side = from_end ? (struct slice){text.p + blanks[n] + 1, text.n - blanks[n] - 1}
                                      : (struct slice){text.p, blanks[n]};
-        if (side.n >= 3 && artist_fame(side) == FAME_NAME) {
+        if (side.n >= 3 && artist_fame(side) == FAME_NAME && !(from_end && follows_guest_word(text, blanks[n]))) {
             *split = from_end ? blanks[n] + 1 : blanks[n];
             return true;
         }
@@ -278,6 +295,8 @@ void hint_look(struct slice text, struct part_look *out)
     if (looks_east_asian_name(text))
         out->artist += 3;
     out->fame = artist_fame_of_key(key);
+    if (out->fame == FAME_WORD)
+        out->title = 0;
     if (!out->fame)
         out->fame = fame_of_part(text);
 }

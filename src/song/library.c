@@ -1,8 +1,7 @@
 /* Evidence from all names together; see library.h and docs/names.md.
  *
- * Tables: songs (one entry a name), parts (folded texts: how many different partners, how often surely an artist or a title),
- * pairs (so that two copies of one song count once), styles (folder, extension, separator, vendor: how many names speak for
- * either order). A verdict is a function of these counts. Two steps, so that no verdict rests on itself: first the parts vote,
+ * Tables: songs (one entry a name), parts (folded texts: how many different partners, so that two copies of one song count once,
+ * and how often surely an artist or a title), styles (folder, extension, separator, vendor: how many names speak for either order). A verdict is a function of these counts. Two steps, so that no verdict rests on itself: first the parts vote,
  * then the votes make the habit of a style. */
 #include "song/library.h"
 
@@ -32,13 +31,13 @@ struct song_entry {
     int64_t id;
     uint32_t part[2];        /* left, right; NONE when the name has no two parts */
     uint32_t next[2];        /* chain of the part: entry * 2 + side */
-    uint32_t style, place;   /* place: folder and extension */
-    uint32_t round;          /* it was seen last */
-    uint64_t path;
-    float lean;              /* the name's own points for the left part being the artist */
-    bool used, settled, pair, title_first, dirty;
+    uint32_t style;
+    uint32_t path;           /* hash */
+    int16_t lean;            /* the name's own points for the left part being the artist, in 64ths */
+    uint8_t round;           /* it was seen last */
+    uint8_t digits;          /* of the number in front */
     int8_t vote;             /* for the style: +1 artist first, -1 title first */
-    uint8_t digits;          /* unread number in front */
+    bool used : 1, settled : 1, pair : 1, title_first : 1, dirty : 1;
 };
 
 struct part_entry {
@@ -48,12 +47,11 @@ struct part_entry {
     uint32_t artist, title;  /* names that settle it */
 };
 
-struct pair_entry { uint32_t a, b, n; };
-
 struct style_entry {
     uint64_t key;
     uint32_t artist_first, title_first;
-    uint32_t names, numbered;
+    uint32_t names, numbered;   /* of a place */
+    uint32_t place;          /* the style that stands for folder and extension alone; its own index when it is one */
     int8_t habit;            /* -2 .. 2 */
     bool strips;
 };
@@ -68,10 +66,9 @@ struct library {
     uint64_t seed;
     struct song_entry *songs;
     struct part_entry *parts;
-    struct pair_entry *pairs;
     struct style_entry *styles;
-    size_t n_songs, n_parts, n_pairs, n_styles, cap_songs, cap_parts, cap_pairs, cap_styles;
-    struct index by_id, by_part, by_pair, by_style;
+    size_t n_songs, n_parts, n_styles, cap_songs, cap_parts, cap_styles;
+    struct index by_id, by_part, by_style;
     uint32_t free_song;      /* chain of unused entries by next[0] */
     size_t live;
     size_t scan;             /* where library_take_changed goes on */
@@ -102,9 +99,7 @@ static uint64_t hash_of(const struct library *l, const struct index *x, uint32_t
         return mix(l->seed, (uint64_t)l->songs[i].id);
     if (x == &l->by_part)
         return l->parts[i].key;
-    if (x == &l->by_style)
-        return l->styles[i].key;
-    return mix(l->seed, (uint64_t)l->pairs[i].a << 32 | l->pairs[i].b);
+    return l->styles[i].key;
 }
 
 static void index_insert(struct library *l, struct index *x, uint64_t hash, uint32_t i)
@@ -182,28 +177,6 @@ static uint32_t style_of(struct library *l, uint64_t key)
     return (uint32_t)l->n_styles++;
 }
 
-static struct pair_entry *pair_of(struct library *l, uint32_t a, uint32_t b)
-{
-    const struct index *x = &l->by_pair;
-    uint64_t hash;
-
-    if (a > b) {
-        uint32_t t = a;
-        a = b;
-        b = t;
-    }
-    hash = mix(l->seed, (uint64_t)a << 32 | b);
-    for (size_t k = x->cap ? hash & (x->cap - 1) : 0; x->cap && x->slot[k]; k = (k + 1) & (x->cap - 1)) {
-        struct pair_entry *p = &l->pairs[x->slot[k] - 1];
-        if (p->a == a && p->b == b)
-            return p;
-    }
-    l->pairs = grow(l->pairs, &l->cap_pairs, l->n_pairs, sizeof *l->pairs);
-    l->pairs[l->n_pairs] = (struct pair_entry){.a = a, .b = b};
-    index_insert(l, &l->by_pair, hash, (uint32_t)l->n_pairs);
-    return &l->pairs[l->n_pairs++];
-}
-
 struct library *library_new(uint64_t seed)
 {
     struct library *l = mem_zalloc(sizeof *l);
@@ -219,11 +192,9 @@ void library_free(struct library *l)
         return;
     free(l->songs);
     free(l->parts);
-    free(l->pairs);
     free(l->styles);
     free(l->by_id.slot);
     free(l->by_part.slot);
-    free(l->by_pair.slot);
     free(l->by_style.slot);
     free(l);
 }
@@ -235,9 +206,9 @@ size_t library_count(const struct library *l)
 
 size_t library_bytes(const struct library *l)
 {
-    return sizeof *l + l->cap_songs * sizeof *l->songs + l->cap_parts * sizeof *l->parts + l->cap_pairs * sizeof *l->pairs +
+    return sizeof *l + l->cap_songs * sizeof *l->songs + l->cap_parts * sizeof *l->parts +
            l->cap_styles * sizeof *l->styles +
-           (l->by_id.cap + l->by_part.cap + l->by_pair.cap + l->by_style.cap) * sizeof(uint32_t);
+           (l->by_id.cap + l->by_part.cap + l->by_style.cap) * sizeof(uint32_t);
 }
 
 /* ---- what the parts say ---- */
@@ -322,7 +293,7 @@ static void style_changed(struct library *l, uint32_t style)
     y->habit = habit;
     y->strips = strips;
     for (size_t i = 0; i < l->n_songs; i++)
-        if (l->songs[i].used && (l->songs[i].style == style || l->songs[i].place == style) && l->songs[i].pair)
+        if (l->songs[i].used && (l->songs[i].style == style || l->styles[l->songs[i].style].place == style) && l->songs[i].pair)
             mark(l, &l->songs[i]);
 }
 
@@ -370,16 +341,30 @@ static void unlink_part(struct library *l, uint32_t song, int side)
     *at = l->songs[song].next[side];
 }
 
-/* by: +1 comes, -1 goes. */
+/* True when a linked name has these two parts, in either order. The chains of both are followed side by side, so that the shorter
+ * one ends the search. */
+static bool has_pair(const struct library *l, uint32_t a, uint32_t b)
+{
+    uint32_t i = l->parts[a].head, k = l->parts[b].head;
+
+    while (i != NONE && k != NONE) {
+        const struct song_entry *s = &l->songs[i / 2], *t = &l->songs[k / 2];
+        if (s->part[1 - i % 2] == b || t->part[1 - k % 2] == a)
+            return true;
+        i = s->next[i % 2];
+        k = t->next[k % 2];
+    }
+    return false;
+}
+
+/* by: +1 before the name is linked, -1 after it was unlinked. */
 static void count_parts(struct library *l, const struct song_entry *s, int by)
 {
-    struct pair_entry *pair = pair_of(l, s->part[0], s->part[1]);
-    bool first = by > 0 ? pair->n == 0 : pair->n == 1;
+    bool only = !has_pair(l, s->part[0], s->part[1]);
 
-    pair->n += (uint32_t)by;
     for (int side = 0; side < 2; side++) {
         struct part_entry *p = &l->parts[s->part[side]];
-        if (first)
+        if (only)
             p->partners += (uint32_t)by;
         if (s->settled && is_artist_side(s, side))
             p->artist += (uint32_t)by;
@@ -428,11 +413,11 @@ static uint32_t new_song(struct library *l)
 static void enter(struct library *l, uint32_t i)
 {
     struct song_entry *s = &l->songs[i];
-    struct style_entry *place = &l->styles[s->place];
+    struct style_entry *place = &l->styles[l->styles[s->style].place];
 
     place->names++;
     place->numbered += s->digits > 0;
-    style_changed(l, s->place);
+    style_changed(l, l->styles[s->style].place);
     if (s->part[0] != NONE) {
         count_parts(l, s, 1);
         link_part(l, i, 0);
@@ -444,12 +429,22 @@ static void enter(struct library *l, uint32_t i)
     }
 }
 
+static double clamp(double lean)
+{
+    return lean > 100 ? 100 : lean < -100 ? -100 : lean;
+}
+
+static uint32_t path_hash(const struct library *l, struct slice path)
+{
+    return (uint32_t)hash_bytes(path, l->seed);
+}
+
 void library_put(struct library *l, int64_t id, struct slice path, const struct guess *g)
 {
     const struct guess_evidence *v = &g->evidence;
     const char *left = v->title_first ? g->title : g->artist, *right = v->title_first ? g->artist : g->title;
     uint64_t style, place;
-    uint32_t i;
+    uint32_t i, at;
 
     library_drop(l, id);
     if (l->live >= LIBRARY_MAX)
@@ -458,11 +453,13 @@ void library_put(struct library *l, int64_t id, struct slice path, const struct 
     i = new_song(l);
     l->songs[i] = (struct song_entry){.id = id, .part = {NONE, NONE}, .next = {NONE, NONE}, .used = true,
                                       .settled = v->settled, .pair = v->pair, .title_first = v->title_first,
-                                      .lean = (float)(v->title_first ? -v->lean : v->lean),
+                                      .lean = (int16_t)(64 * clamp(v->title_first ? -v->lean : v->lean)),
                                       .digits = v->digits ? v->digits : v->number,
-                                      .path = hash_bytes(path, l->seed), .round = l->round};
+                                      .path = path_hash(l, path), .round = (uint8_t)l->round};
     l->songs[i].style = style_of(l, style);
-    l->songs[i].place = style_of(l, place);
+    at = style_of(l, place);
+    l->styles[l->songs[i].style].place = at;
+    l->styles[at].place = at;
     if (g->artist && g->title && *g->title && (v->pair || v->settled)) {
         l->songs[i].part[0] = part_of(l, key_of(l, left));
         l->songs[i].part[1] = part_of(l, key_of(l, right));
@@ -482,9 +479,9 @@ bool library_see(struct library *l, int64_t id, struct slice path, uint32_t roun
     struct song_entry *s = slot == SIZE_MAX ? NULL : &l->songs[l->by_id.slot[slot] - 1];
 
     l->round = round;
-    if (!s || s->path != hash_bytes(path, l->seed))
+    if (!s || s->path != path_hash(l, path))
         return false;
-    s->round = round;
+    s->round = (uint8_t)round;
     return true;
 }
 
@@ -492,7 +489,7 @@ void library_drop_unseen(struct library *l, uint32_t round)
 {
     l->round = round;
     for (size_t i = 0; i < l->n_songs; i++)
-        if (l->songs[i].used && l->songs[i].round != round)
+        if (l->songs[i].used && l->songs[i].round != (uint8_t)round)
             library_drop(l, l->songs[i].id);
 }
 
@@ -507,7 +504,7 @@ void library_drop(struct library *l, int64_t id)
         return;
     i = l->by_id.slot[slot] - 1;
     s = &l->songs[i];
-    place = &l->styles[s->place];
+    place = &l->styles[l->styles[s->style].place];
     index_remove(l, &l->by_id, slot);
     set_vote(l, s, 0);
     place->names--;
@@ -520,7 +517,7 @@ void library_drop(struct library *l, int64_t id)
         touch_part(l, s->part[0]);
         touch_part(l, s->part[1]);
     }
-    style_changed(l, s->place);
+    style_changed(l, l->styles[s->style].place);
     l->dirty -= s->dirty;
     *s = (struct song_entry){.next = {l->free_song, NONE}};
     l->free_song = i;
@@ -621,11 +618,11 @@ bool library_judge(const struct library *l, int64_t id, struct guess *g)
     y = &l->styles[s->style];
     if (!s->pair)
         return false;
-    stripped = strip_number(s, &l->styles[s->place], g);
+    stripped = strip_number(s, &l->styles[l->styles[s->style].place], g);
     if (s->settled)
         return contradict(l, s, g) || stripped;
     parts = parts_evidence(l, s);
-    sum = s->lean / 2 + parts + habit_points(y->habit);
+    sum = s->lean / 128.0 + parts + habit_points(y->habit);
     title_first = sum < 0;
     if (fabs(sum) < DECIDED || (fabs(parts) < VOTE && abs(y->habit) < 2) || (title_first ? parts > 0 && y->habit >= 0 : parts < 0 && y->habit <= 0))
         return stripped;

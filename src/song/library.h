@@ -4,7 +4,7 @@
  * artist; one that other names say is an artist (or a title) is one; a folder, a vendor or a way of writing has a habit; and where
  * nearly all names of a folder begin with a number, the number is none of the title. What is remembered are counts of folded
  * parts, so a verdict depends on the set of names alone and never on the order in which they came. Adding or dropping a name costs
- * the names that share a part with it. About 150 bytes a name; at most LIBRARY_MAX names, further ones are not remembered.
+ * the names that share a part with it. About 100 bytes a name; at most LIBRARY_MAX names, further ones are not remembered.
  *
  * Pure: no I/O, no clock. One thread at a time.
  */
@@ -24,7 +24,8 @@ void library_free(struct library *l);
 /* Remembers what the name says. `path` is the name with its folder as far as there is one; g is title_parse's guess of it,
  * untouched. An id that is remembered already is replaced. */
 void library_put(struct library *l, int64_t id, struct slice path, const struct guess *g);
-/* True when the name is remembered under id with this very path. It counts as seen in that round (library_drop_unseen). */
+/* True when the name is remembered under id with this very path. It counts as seen in that round
+ * (library_drop_unseen); of the number of a round only the lowest byte counts. */
 bool library_see(struct library *l, int64_t id, struct slice path, uint32_t round);
 /* Forgets the names that were neither seen nor put since the round began. library_put counts as seen in the last round. */
 void library_drop_unseen(struct library *l, uint32_t round);

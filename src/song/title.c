@@ -38,7 +38,7 @@ void guess_deinit(struct guess *g)
 static bool is_media_extension(const char *extension)
 {
     static const char *const more[] = {"kar", "mid", "midi", "cdg", "m4a", "m4v", "flac", "ogg", "opus", "wav",
-                                       "wma", "wmv", "mpg", "mpeg", "flv", "ass", "txt", "aac", "vob"};
+                                       "wma", "wmv", "mpg", "dat", "rm", "rmvb", "ts", "m2ts", "3gp", "mpeg", "flv", "ass", "txt", "aac", "vob"};
 
     if (song_extension_ok(extension))
         return true;
@@ -62,6 +62,29 @@ static bool is_path(struct slice name, bool media)
     return media && !spaced && !memchr(slash, ')', (size_t)(name.p + name.n - slash));
 }
 
+static bool cut_tail(struct slice *s, const char *tail)
+{
+    size_t n = strlen(tail);
+
+    if (s->n <= n || strncasecmp(s->p + s->n - n, tail, n) != 0)
+        return false;
+    s->n -= n;
+    return true;
+}
+
+/* "... (2)", "... - Copy", "... - Copy (2)": what file managers add. */
+static struct slice without_copy_mark(struct slice s)
+{
+    static const char *const words[] = {" - copy", " - kopie", " - copie", " - copia", " - kopia"};
+
+    if (s.n > 4 && s.p[s.n - 1] == ')' && s.p[s.n - 2] >= '1' && s.p[s.n - 2] <= '9' && s.p[s.n - 3] == '(')
+        s = slice_trim((struct slice){s.p, s.n - 3});
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (cut_tail(&s, words[i]))
+            break;
+    return s;
+}
+
 /* Like song_file_split, but only a media extension is one ("Mr. Brightside" has none), and a slash may belong to the title. */
 static struct slice split_name(struct slice name, char id[12])
 {
@@ -80,7 +103,7 @@ static struct slice split_name(struct slice name, char id[12])
     }
     if (media && dot >= name.p)
         name.n = (size_t)(dot - name.p);
-    return song_take_id(name, id);
+    return song_take_id(without_copy_mark(name), id);
 }
 
 /* ---- what the name tells beside artist and title ---- */
@@ -196,7 +219,7 @@ static const struct vendor *find_vendor(const struct scan *s)
         bool named;
         if (!t->vendor || (t->vendor->alone && !in_bracket))
             continue;
-        named = strncasecmp(t->vendor->alias, t->vendor->name, 4) == 0;
+        named = vendor_is_named(t->vendor);
         if (!best || named)
             best = t->vendor;
     }
@@ -650,6 +673,8 @@ static void fill_case(const struct reading *r, struct order_case *c, enum separa
     c->leading_noise_bracket = r->scan.leading_noise_bracket;
     c->karafun_star = r->scan.star && r->scan.has_noise;
     c->blind = r->blind;
+    for (int i = 0; i < r->scan.n; i++)
+        c->title_first_words = c->title_first_words || (r->scan.tok[i].phrase && strcmp(r->scan.tok[i].phrase->language, "tl") == 0);
 }
 
 /* Takes both texts. A sort form tells the artist where a disc id shows that rippers' habit, or where the turned name is known. */
@@ -721,6 +746,16 @@ static bool read_by_part(struct reading *r)
     return true;
 }
 
+/* The last of three or more parts has nothing to do with the song: "A - T | ...", and "T Karaoke | A | Film". */
+static bool is_aside(const struct parts *ps)
+{
+    enum separator last = ps->p[ps->n - 1].sep, first = ps->p[1].sep;
+    bool behind = last == SEP_PIPE || last == SEP_BULLET;
+
+    return (behind && first != SEP_PIPE && first != SEP_BULLET) ||
+           (last == first && (ps->p[0].noise_behind || ps->p[0].noise_part_after));
+}
+
 static void read_many(struct reading *r)
 {
     struct scan *s = &r->scan;
@@ -730,7 +765,7 @@ static void read_many(struct reading *r)
     bool extra = false;
 
     /* Behind a pipe or bullet stands what has nothing to do with "A - B". */
-    while (ps->n > 2 && ps->p[ps->n - 1].sep >= SEP_PIPE && ps->p[1].sep < SEP_PIPE) {
+    while (ps->n > 2 && is_aside(ps)) {
         skip_range(s, ps->p[ps->n - 1].a, ps->p[ps->n - 1].b);
         ps->n--;
     }
@@ -775,12 +810,28 @@ static bool tight_parts(const struct reading *r, const struct part *p, int at)
     const struct scan *s = &r->scan;
     struct slice left = scan_range(s, p->a, at), right = scan_range(s, at + 1, p->b);
 
-    if (s->text.underscored)
+    if (s->text.underscored || r->parts.had_disc)
         return true;
     if (knows_artist(r, left) || knows_artist(r, right))
         return true;
     return at - p->a >= 2 && is_capital(s, at + 1) && is_capital(s, at - 1) && !knows_artist(r, scan_range(s, p->a, p->b)) &&
            s->tok[at + 1].type == TOKEN_WORD && s->tok[at + 1].end - s->tok[at + 1].at > 2 && p->b - at == 2 + (p->b - at > 2);
+}
+
+static bool has_hump(struct slice s)
+{
+    for (size_t i = 1; i < s.n; i++)
+        if (s.p[i] >= 'A' && s.p[i] <= 'Z' && s.p[i - 1] >= 'a' && s.p[i - 1] <= 'z')
+            return true;
+    return false;
+}
+
+/* One underscore parts squashed names ("AllMyLife_AdaVale") and known artists; else it is a blank: "Moon_River". */
+static bool underscore_parts(const struct reading *r, const struct part *p, int at)
+{
+    struct slice left = scan_range(&r->scan, p->a, at), right = scan_range(&r->scan, at + 1, p->b);
+
+    return has_hump(left) || has_hump(right) || knows_artist(r, left) || knows_artist(r, right);
 }
 
 static bool split_part(struct reading *r, int at, int behind, enum separator sep)
@@ -810,11 +861,31 @@ static bool read_weak(struct reading *r)
         return split_part(r, at, at + 1, SEP_COLON);
     if (count_weak(s, p, SEP_GAP, &at) == 1)
         return split_part(r, at, at + 1, SEP_GAP);
-    if (count_weak(s, p, SEP_UNDERSCORE, &at) == 1)
+    if (count_weak(s, p, SEP_UNDERSCORE, &at) == 1 && underscore_parts(r, p, at))
         return split_part(r, at, at + 1, SEP_UNDERSCORE);
     if (count_weak(s, p, SEP_TIGHT, &at) == 1 && tight_parts(r, p, at))
         return split_part(r, at, at + 1, SEP_TIGHT);
     return false;
+}
+
+static bool has_words(const struct scan *s, int a, int b)
+{
+    for (int i = a; i < b; i++)
+        if (is_text_token(&s->tok[i]))
+            return true;
+    return false;
+}
+
+/* "[Ada Vale]" -> "Ada Vale". */
+static char *unbracket(char *text)
+{
+    size_t n = strlen(text);
+
+    if (n > 2 && ((text[0] == '[' && text[n - 1] == ']') || (text[0] == '(' && text[n - 1] == ')'))) {
+        memmove(text, text + 1, n - 2);
+        text[n - 2] = '\0';
+    }
+    return text;
 }
 
 /* "Title Karaoke Artist": noise in the middle parts, and the title comes first. */
@@ -825,9 +896,18 @@ static bool read_noise_between(struct reading *r)
 
     for (int i = p->a + 1; i + 1 < p->b; i++) {
         const struct token *t = &s->tok[i];
-        if (!t->strong || t->type != TOKEN_PHRASE || !t->phrase || t->phrase->kind != PHRASE_NOISE)
+        bool bracket = t->type == TOKEN_OPEN && t->skip && t->role == GROUP_NOISE;
+        int behind = bracket ? t->mate + 1 : i + 1;
+        if (!bracket && (!t->strong || t->type != TOKEN_PHRASE || !t->phrase || t->phrase->kind != PHRASE_NOISE))
             continue;
-        set_names(r, scan_text(s, i + 1, p->b), scan_text(s, p->a, i));
+        if (behind >= p->b || !has_words(s, behind, p->b))
+            continue;
+        if (s->tok[behind].phrase && s->tok[behind].phrase->kind >= PHRASE_NOISE) {   /* "... karaoke with words in two languages" */
+            set_names(r, NULL, scan_text(s, p->a, i));
+            set_rule(r, RULE_TITLE_ONLY);
+            return true;
+        }
+        set_names(r, unbracket(scan_text(s, behind, p->b)), scan_text(s, p->a, i));
         if (!r->out->artist) {
             guess_deinit(r->out);
             return false;
@@ -840,6 +920,18 @@ static bool read_noise_between(struct reading *r)
     return false;
 }
 
+static bool is_lenticular(const struct scan *s, int i)
+{
+    return slice_eq_str(scan_token(s, i), "【");
+}
+
+static bool begins_with_phrase(const struct scan *s, int a, int b)
+{
+    while (a < b && !is_text_token(&s->tok[a]))
+        a++;
+    return a < b && s->tok[a].phrase != NULL;
+}
+
 /* "五月天《倔强》伴奏", "『Title』 Artist": what stands in quotation marks of East Asia is the title. */
 static bool read_title_bracket(struct reading *r)
 {
@@ -849,13 +941,13 @@ static bool read_title_bracket(struct reading *r)
     char *artist;
 
     for (int i = p->a; i < p->b && open < 0; i = parts_next(s, i))
-        if (s->tok[i].type == TOKEN_OPEN && s->tok[i].role == GROUP_TITLE)
+        if (s->tok[i].type == TOKEN_OPEN && (s->tok[i].role == GROUP_TITLE || (s->tok[i].role == GROUP_TEXT && is_lenticular(s, i) && i > p->a)))
             open = i;
     if (open < 0)
         return false;
     mate = s->tok[open].mate;
     artist = open > p->a ? scan_text(s, p->a, open) : scan_text(s, mate + 1, p->b);
-    if (!*artist || (open > p->a && !only_noise(s, mate + 1, p->b))) {
+    if (!*artist || (open > p->a && !only_noise(s, mate + 1, p->b) && !begins_with_phrase(s, mate + 1, p->b))) {
         free(artist);
         return false;
     }
@@ -875,7 +967,7 @@ static bool read_no_separator(struct reading *r)
     size_t split;
     bool found = false;
 
-    if (s->has_noise || s->text.slug || s->text.underscored) {
+    if (s->has_noise) {
         bool front = !r->blind && hint_split_artist(t, false, &split);
         found = front || (!r->blind && hint_split_artist(t, true, &split));
         if (found) {
@@ -922,6 +1014,9 @@ static void read_title_only(struct reading *r)
         text = text || s->tok[i].type == TOKEN_WORD || s->tok[i].type == TOKEN_PHRASE;
     for (int i = 0; i < s->n; i++)
         catalogue = catalogue || (s->tok[i].type == TOKEN_OPEN && s->tok[i].role == GROUP_CATALOGUE);
+    if (!strchr(title, ' '))
+        for (char *u = title; (u = strchr(u, '_')); u++)
+            *u = ' ';   /* "Moon_River" */
     set_names(r, NULL, title);
     set_rule(r, text ? RULE_TITLE_ONLY : RULE_EMPTY);
     r->out->evidence = (struct guess_evidence){.catalogue = catalogue};

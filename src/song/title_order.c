@@ -26,6 +26,21 @@ static bool has_guest(const char *text)
     return has_word(text, "ft") || has_word(text, "feat") || has_word(text, "featuring");
 }
 
+/* A film, show or musical in the artist's place: "Frozen Soundtrack", "Wicked (musical)", "Original Broadway Cast". */
+static bool names_source(const char *text)
+{
+    static const char *const ends[] = {" soundtrack", " ost", " cast", "(musical)", "(film)", "(movie)", "(tv)", " musical", " original cast recording",
+                                       "soundtrack)", " cast)"};
+    size_t n = strlen(text);
+
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t k = strlen(ends[i]);
+        if (n > k && strcasecmp(text + n - k, ends[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool is_quoted(const char *text)
 {
     static const char *const pairs[][2] = {{"\"", "\""}, {"“", "”"}, {"「", "」"}, {"『", "』"}, {"《", "》"}, {"〈", "〉"}};
@@ -69,6 +84,10 @@ static bool decide_by_form(const struct order_case *c, struct order *out)
     bool gl = has_guest(c->left), gr = has_guest(c->right);
     bool ql = is_quoted(c->left), qr = is_quoted(c->right);
 
+    if (names_source(c->left) != names_source(c->right)) {
+        decide(out, RULE_SOURCE, names_source(c->right), 4);
+        return true;
+    }
     if (c->vendor && c->vendor->order[c->separator] != VENDOR_OPEN && !vendor_contradicted(c)) {
         decide(out, RULE_VENDOR, c->vendor->order[c->separator] == VENDOR_TITLE_FIRST, 6);
         return true;
@@ -115,6 +134,17 @@ static double noise_points(const struct order_case *c)
     return p;
 }
 
+/* Beside a title in another script, the Latin side is mostly the artist: bands choose Latin names. */
+static double script_points(const struct order_case *c)
+{
+    bool l = (unsigned char)c->left[0] < 0xc8, r = (unsigned char)c->right[0] < 0xc8;   /* Latin, with its usual accents */
+    bool asian = (unsigned char)(l ? c->right[0] : c->left[0]) >= 0xe2;
+
+    if (l == r || strcmp(c->language, "vi") == 0)
+        return 0;
+    return (l ? 1 : -1) * (asian && strcmp(c->language, "th") != 0 ? 1.0 : 2.0);
+}
+
 static double look_points(const struct order_case *c, const struct part_look *l, const struct part_look *r)
 {
     double p = 1.1 + points(l) - points(r) + noise_points(c);
@@ -126,6 +156,9 @@ static double look_points(const struct order_case *c, const struct part_look *l,
     if (has_guest(c->right))
         p -= 2;
     if (strcmp(c->language, "vi") == 0 || strcmp(c->language, "th") == 0)
+        p -= 3;
+    p += script_points(c);
+    if (c->title_first_words)
         p -= 3;
     if (strcmp(c->language, "ja") == 0 && c->sep == SEP_SLASH)
         p -= 4;

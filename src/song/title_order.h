@@ -14,6 +14,7 @@ struct order_case {
     enum separator sep;                          /* what stands between the two */
     const char *language;                        /* "" unknown */
     bool underscored, had_disc, leading_noise_bracket, karafun_star;
+    bool title_first_words;                      /* phrases of a country whose singers write the title first */
     bool blind;                                  /* no artist is known */
 };
 

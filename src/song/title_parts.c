@@ -41,13 +41,25 @@ static void drop(struct scan *s, int a, int b)
         s->tok[i].skip = true;
 }
 
+/* "Ada Vale - Left / Right": beside a dash, a slash is text unless noise follows it. */
+static bool is_text_slash(const struct scan *s, int i, int b, bool dash)
+{
+    if (!dash || s->tok[i].sep != SEP_SLASH)
+        return false;
+    return i + 1 < b && !s->tok[i + 1].strong && !s->tok[i + 1].skip && !s->tok[i + 1].vendor;
+}
+
 static void split(const struct scan *s, int a, int b, struct parts *out)
 {
     int start = a;
     uint8_t sep = SEP_NONE;
+    bool dash = false;
+
+    for (int i = a; i < b; i = parts_next(s, i))
+        dash = dash || (s->tok[i].type == TOKEN_SEP && s->tok[i].sep == SEP_DASH && !s->tok[i].skip);
 
     for (int i = a; i <= b; i = i < b ? parts_next(s, i) : i + 1) {
-        bool parts = i < b && s->tok[i].type == TOKEN_SEP && s->tok[i].sep < SEP_WEAK && !s->tok[i].skip;
+        bool parts = i < b && s->tok[i].type == TOKEN_SEP && s->tok[i].sep < SEP_WEAK && !s->tok[i].skip && !is_text_slash(s, i, b, dash);
         if (i < b && !parts)
             continue;
         if (out->n == PARTS_MAX - 1 && i < b)
@@ -70,6 +82,8 @@ static bool ends_alone(const struct scan *s, int i)
     static const char *const words[] = {"hd", "hq", "uhd", "4k", "1080p", "720p", "full hd", "lyrics", "カバー", "歌ってみた", "ボカロ"};
     struct slice text = scan_token(s, i);
 
+    if (s->tok[i].phrase && strcmp(s->tok[i].phrase->language, "vi") == 0 && s->tok[i].phrase->kind >= PHRASE_LEAD && memchr(text.p, ' ', text.n))
+        return true;
     if (slice_eq_str(text, "MR") || slice_eq_str(text, "TJ") || slice_eq_str(text, "KY"))
         return true;
     for (size_t k = 0; k < ARRAY_LEN(words); k++)
@@ -116,11 +130,55 @@ static bool all_noise(const struct scan *s, int a, int b)
     return true;
 }
 
+/* "karaoke" in any script, or a bracket that says so: what follows it is no more of the song. */
+static bool is_marker(const struct scan *s, int i)
+{
+    const struct token *t = &s->tok[i];
+    const char *text = t->phrase ? t->phrase->text : "";
+
+    if (t->type == TOKEN_OPEN)
+        return t->skip && t->role == GROUP_NOISE;
+    return t->phrase && t->strong && t->phrase->kind != PHRASE_INSTR &&
+           (strstr(text, "karaok") || strstr(text, "videoke") || strstr(text, "minus one") || (unsigned char)text[0] >= 0x80);
+}
+
+/* "... (karaoke) stop making sense version": words behind the marker that end like this name another recording. */
+static bool names_recording(const struct scan *s, int a, int b)
+{
+    static const char *const words[] = {"version", "remix", "mix", "live", "edit", "part", "cover", "reprise", "medley"};
+
+    while (b > a && !carries_text(&s->tok[b - 1]))
+        b--;
+    for (size_t i = 0; b > a && i < ARRAY_LEN(words); i++)
+        if (slice_ieq_str(scan_token(s, b - 1), words[i]))
+            return true;
+    return false;
+}
+
+/* Where the text behind the marker begins that is to go; p->b when none. */
+static int behind_marker(const struct scan *s, const struct part *p)
+{
+    for (int i = p->a; i < p->b; i = parts_next(s, i)) {
+        if (!is_marker(s, i) || !has_text(s, p->a, i) || all_noise(s, p->a, i))
+            continue;
+        return has_text(s, parts_next(s, i), p->b) && !names_recording(s, i + 1, p->b) ? i : p->b;
+    }
+    return p->b;
+}
+
 /* Takes noise off the end, and off the front of the first part; true when text is left. "Karaoke Queen" behind a separator is
  * a title, in front it is a title that says what it is: "Karaoke Blue Harbour". */
-static bool trim_part(struct scan *s, struct part *p, bool first)
+static bool trim_part(struct scan *s, struct part *p, bool first, bool last_of_many)
 {
-    int tail = noise_tail(s, p->a, p->b), head;
+    int tail, head;
+
+    if (last_of_many) {
+        int cut = behind_marker(s, p);
+        p->noise_behind = p->noise_behind || cut < p->b;
+        drop(s, cut, p->b);
+        p->b = cut;
+    }
+    tail = noise_tail(s, p->a, p->b);
 
     if (!has_text(s, p->a, tail))
         return false;
@@ -231,6 +289,44 @@ static bool holds_year(const struct scan *s, const struct part *p)
     return false;
 }
 
+/* "Finnkaraoke - ...", "Some Name Karaoke - ...": a channel in front of the song. */
+static bool is_channel(const struct scan *s, const struct part *p)
+{
+    int last = p->b - 1, words = 0;
+    struct slice text;
+
+    for (int i = p->a; i < p->b; i++)
+        words += carries_text(&s->tok[i]);
+    while (last > p->a && !carries_text(&s->tok[last]))
+        last--;
+    text = (struct slice){s->text.lower.data + s->tok[last].at, s->tok[last].end - s->tok[last].at};
+    if (words == 1)
+        return text.n > 9 && (memmem(text.p, text.n, "karaoke", 7) == text.p + text.n - 7) && s->tok[last].type == TOKEN_WORD;
+    return words <= 3 && slice_eq_str(text, "karaoke") && !has_strong(s, p->a, last);
+}
+
+/* Parts that hold more than noise. */
+static int count_texts(const struct scan *s, const struct parts *ps)
+{
+    int n = 0;
+
+    for (int i = 0; i < ps->n; i++)
+        n += !all_noise(s, ps->p[i].a, ps->p[i].b);
+    return n;
+}
+
+static void drop_channel(struct scan *s, struct parts *ps)
+{
+    bool vendor = ps->n > 1 && lone_vendor(s, &ps->p[0]) && has_strong(s, ps->p[0].a, ps->p[0].b);
+
+    if (ps->n < 2 || !(vendor || (is_channel(s, &ps->p[0]) && ps->p[1].sep < SEP_PIPE &&
+                                  (count_texts(s, ps) > 2 || !memchr(part_bytes(s, &ps->p[0]).p, ' ', part_bytes(s, &ps->p[0]).n)))))
+        return;
+    drop(s, ps->p[0].a, ps->p[0].b);
+    remove_part(ps, 0);
+    ps->p[0].noise_part_before = false;
+}
+
 static void drop_noise_parts(struct scan *s, struct parts *ps)
 {
     for (int i = 0; i < ps->n;) {
@@ -247,7 +343,7 @@ static void drop_noise_parts(struct scan *s, struct parts *ps)
             remove_part(ps, i);
             continue;
         }
-        if (noise || trim_part(s, p, i == 0) || ps->n == 1) {
+        if (noise || trim_part(s, p, i == 0, i > 0 && i == ps->n - 1) || ps->n == 1) {
             i++;
             continue;
         }
@@ -310,15 +406,51 @@ static bool is_code(struct slice s)
     return true;
 }
 
+/* "Track 07". */
+static bool is_track(struct slice s)
+{
+    return s.n > 6 && s.n < 10 && strncasecmp(s.p, "track ", 6) == 0 && slice_is_digits((struct slice){s.p + 6, s.n - 6});
+}
+
+/* "SF Hits 077-12": words and then disc and track. */
+static bool ends_like_disc(struct slice s)
+{
+    size_t n = s.n, track = 0, disc = 0;
+
+    while (n && s.p[n - 1] >= '0' && s.p[n - 1] <= '9' && track < 3)
+        n--, track++;
+    if (!n || track < 2 || s.p[--n] != '-')
+        return false;
+    while (n && s.p[n - 1] >= '0' && s.p[n - 1] <= '9' && disc < 5)
+        n--, disc++;
+    return disc >= 2 && n && s.p[n - 1] == ' ' && s.n < 24;
+}
+
+/* "CB60301 - 12 Ada Vale": behind the disc stands the track. */
+static void drop_track(struct scan *s, struct part *p)
+{
+    int i = p->a;
+
+    while (i < p->b && s->tok[i].skip)
+        i++;
+    if (i + 1 < p->b && has_text(s, i + 1, p->b) && slice_is_digits(scan_token(s, i)) && s->tok[i].end - s->tok[i].at == 2) {
+        drop(s, p->a, i + 1);
+        p->a = i + 1;
+    }
+}
+
 static void drop_ids(struct scan *s, struct parts *ps)
 {
     while (ps->n > 1) {
         struct slice first = part_bytes(s, &ps->p[0]);
         bool plain = slice_is_digits(first) && first.n <= 4;
         bool goes = ps->n > 2 ? plain || slice_is_disc(first, false) : slice_is_disc(first, true) || (plain && first.p[0] == '0');
+        goes = goes || is_track(first) || (ps->n > 2 && ends_like_disc(first));
         if (!goes || hint_is_artist(first))
             break;
         note_disc(ps, first);
+        if (!plain)
+            drop_track(s, &ps->p[1]);
         drop(s, ps->p[0].a, ps->p[0].b);
         remove_part(ps, 0);
         ps->p[0].noise_part_before = false;
@@ -390,6 +522,7 @@ void parts_find(struct scan *s, int a, int b, struct parts *out)
 {
     memset(out, 0, sizeof *out);
     split(s, a, b, out);
+    drop_channel(s, out);
     drop_noise_parts(s, out);
     if (out->n == 0)
         return;

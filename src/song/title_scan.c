@@ -322,9 +322,15 @@ static void pair_brackets(struct scan *s)
             s->tok[stack[depth]].mate = (int16_t)i;
         }
     }
-    for (int i = 0; i < s->n; i++)
-        if ((s->tok[i].type == TOKEN_OPEN || s->tok[i].type == TOKEN_CLOSE) && s->tok[i].mate < 0)
-            s->tok[i].type = TOKEN_PUNCT;
+    for (int i = 0; i < s->n; i++) {
+        struct token *t = &s->tok[i];
+        if ((t->type != TOKEN_OPEN && t->type != TOKEN_CLOSE) || t->mate >= 0)
+            continue;
+        t->type = TOKEN_PUNCT;
+        if (i > 0 && i + 2 < s->n + 1 && s->tok[i + (i + 1 < s->n)].strong)   /* "Title (Karaoke Version": never closed */
+            for (int k = i; k < s->n; k++)
+                s->tok[k].skip = true;
+    }
 }
 
 struct slice scan_range(const struct scan *s, int a, int b)
@@ -404,7 +410,7 @@ bool slice_is_disc(struct slice s, bool strict)
         return false;
     if (!strict)
         return true;
-    return (letters >= 2 && groups > 0) || (letters >= 2 && digits >= 3 && zero) || (letters <= 6 && letters >= 2 && digits >= 4);
+    return (letters >= 2 && groups > 0) || (digits >= 3 && groups > 0) || (letters >= 2 && digits >= 3 && zero) || (letters <= 6 && letters >= 2 && digits >= 4);
 }
 
 /* "A", "Bb", "F#m", "C minor" begin like this; how: 1 surely a key, 2 perhaps. */
@@ -515,6 +521,42 @@ static bool holds_key(const struct scan *s, int a, int b)
     return key && more;
 }
 
+/* "(KY.45071)", "(TJ.1234)", "(KY Karaoke No.KY45071)": the number in a machine's book. */
+static bool is_song_number(const struct token *first, struct slice inside)
+{
+    size_t digits = 0;
+
+    if (!first->vendor || inside.n > 26 || (strcmp(first->vendor->name, "KY") != 0 && strcmp(first->vendor->name, "TJ") != 0))
+        return false;
+    while (digits < inside.n && is_digit(inside.p[inside.n - 1 - digits]))
+        digits++;
+    return digits >= 3;
+}
+
+/* Tags of players in square brackets: "[CO]", "[VD#0,CO]", "[MULTI]". */
+static bool is_tag(struct slice s)
+{
+    size_t letters = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        if (c >= 'A' && c <= 'Z')
+            letters++;
+        else if (!is_digit(c) && c != '#' && c != ',' && c != ':' && c != ' ')
+            return false;
+    }
+    return letters >= 2 && s.n <= 10;
+}
+
+/* Nothing but brackets and noise stands behind token i. */
+static bool closes_name(const struct scan *s, int i)
+{
+    for (i++; i < s->n; i = s->tok[i].type == TOKEN_OPEN && s->tok[i].mate > i ? s->tok[i].mate + 1 : i + 1)
+        if (s->tok[i].type == TOKEN_WORD || (s->tok[i].type == TOKEN_PHRASE && !s->tok[i].strong))
+            return false;
+    return true;
+}
+
 static enum group_role judge_group(const struct scan *s, int a, int b)
 {
     struct slice inside = slice_trim(scan_range(s, a, b));
@@ -539,6 +581,12 @@ static enum group_role judge_group(const struct scan *s, int a, int b)
         return GROUP_KEY;
     if (slice_is_disc(inside, false) && !c.vendors)
         return GROUP_DISC;
+    if (is_song_number(&s->tok[c.first], inside))
+        return GROUP_DISC;
+    if (s->text.text.data[s->tok[a - 1].at] == '[' && is_tag(inside) && !c.variants && closes_name(s, b))
+        return GROUP_NOISE;
+    if (s->tok[a - 1].end - s->tok[a - 1].at == 3 && s->tok[a - 1].role != GROUP_TITLE && c.strong + c.weak + c.variants > 0)
+        return c.variants && !c.words ? GROUP_VARIANT : GROUP_NOISE;
     if (c.vendors && c.words == 0 && c.strong == 0)
         return GROUP_VENDOR;
     if (c.words)

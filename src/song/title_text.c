@@ -210,10 +210,50 @@ static void underscores_for_blanks(struct title_text *x, size_t count, size_t hy
 
     if (count == 1 && hyphens == 0 && !memchr(b->data, '(', b->len) && !is_apostrophe(b, first))
         return;
+    for (size_t i = 0; i + 2 < b->len; i++)
+        if (memcmp(b->data + i, "___", 3) == 0)
+            memcpy(b->data + i, " - ", 3);
     for (size_t i = 0; i < b->len; i++)
         if (b->data[i] == '_')
             b->data[i] = is_apostrophe(b, i) ? '\'' : ' ';
     x->underscored = true;
+}
+
+/* "Ada.Vale.-.Blue.Harbour": in a name without blanks, dots between words are blanks. */
+static void dots_for_blanks(struct buf *b)
+{
+    size_t dots = 0, single = 0;
+
+    for (size_t i = 1; i + 1 < b->len; i++)
+        if (b->data[i] == '.') {
+            dots++;
+            single += b->data[i + 1] == '.' || i < 2 || b->data[i - 2] == '.' || (i + 2 < b->len && b->data[i + 2] == '.' && b->data[i + 1] != '-');
+        }
+    if (dots < 2 || single * 2 > dots)
+        return;
+    for (size_t i = 1; i + 1 < b->len; i++)
+        if (b->data[i] == '.')
+            b->data[i] = ' ';
+}
+
+/* "SC7550-01-Ada Vale-Blue Harbour": the hyphen behind disc and track parts them from the names. */
+static void part_disc(struct buf *b)
+{
+    size_t i = 0, letters, digits, track;
+
+    while (i < b->len && is_alpha(b->data[i]) && (unsigned char)b->data[i] < 0x80)
+        i++;
+    letters = i;
+    while (i < b->len && b->data[i] >= '0' && b->data[i] <= '9')
+        i++;
+    digits = i - letters;
+    if (letters < 1 || letters > 6 || digits < 2 || i >= b->len || b->data[i++] != '-')
+        return;
+    track = i;
+    while (i < b->len && b->data[i] >= '0' && b->data[i] <= '9')
+        i++;
+    if (i - track >= 1 && i - track <= 2 && i + 1 < b->len && b->data[i] == '-' && is_alpha(b->data[i + 1]))
+        b->data[i] = '|';
 }
 
 static void read_underscores(struct title_text *x)
@@ -227,6 +267,9 @@ static void read_underscores(struct title_text *x)
         hyphens += b->data[i] == '-';
         capitals += b->data[i] >= 'A' && b->data[i] <= 'Z';
     }
+    if (!blanks && !unders)
+        dots_for_blanks(b);
+    part_disc(b);
     x->slug = !blanks && !capitals && unders + hyphens >= 2;
     if (unders && blanks && only_around_dashes(b, blanks))
         underscores_between_words(b);

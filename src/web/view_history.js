@@ -77,7 +77,7 @@ function grouped(changes) {
 
 export function changeList(changes, then, withSong) {
   return h("ul", { class: "list" }, grouped(changes).map((g) => h("li", {},
-    h("div", { class: "head" },
+    h("div", { class: "head keep" },
       h("span", { class: "small soft" }, time(g[0].time), " · ", who(g[0]), g[0].undone ? [" · ", h("span", { class: "tag" }, t("history.undone"))] : null),
       g[0].undone ? null : h("button", { type: "button", "data-undo": g[0].batch, onclick: () => undo({ batch: g[0].batch, song_id: g[0].song_id }, then) }, t("act.undo"))),
     withSong && h("p", {}, songLink(g[0].song_id)),
@@ -128,6 +128,6 @@ export function view(parameters, go) {
         h("form", { class: "fields", onsubmit: undoSince }, h("label", {}, t("field.source"), bySource), h("label", {}, t("history.since"), since),
           h("label", {}, h("span", {}, "\u00a0"), h("button", {}, t("history.since_do")))),
         h("p", { class: "soft small" }, t("history.since_means")))],
-    on: ((calm) => (kind) => { if (kind === "song" || kind === "gap") calm(); })(calmly(2000, () => { if (shown.length <= 50) read(); })),
+    on: ((calm) => (kind) => { if (kind === "song" || kind === "gap") calm(); })(calmly(2000, () => { if (shown.length <= 50 && scrollY < 200 && !list.contains(document.activeElement)) read(); })),
   };
 }

@@ -232,10 +232,9 @@ export function view(parameters, go, id) {
     title: t("nav.song"),
     el: [h("p", {}, h("a", { href: "#/library", onclick: (e) => { if (history.length > 1) { e.preventDefault(); history.back(); } } }, "← ", t("song.back"))), head, page, why, past],
     on(kind, data) {
-      if (kind === "gap") read();
+      if (kind === "gap") readAgain();
       if (kind !== "song" || data.song.id !== Number(id) || !song || data.song.version <= song.version) return;
-      // while somebody is typing, the older version stays the basis: saving then shows both
-      if (Object.values(inputs).some((i) => i.dataset.touched)) { song.stale = true; drawStale(data.song); return; }
+      if (isTouched()) { drawStale(data.song); return; }
       song = data.song;
       etag = '"v' + song.version + '"';
       draw();
@@ -243,6 +242,17 @@ export function view(parameters, go, id) {
       readPast();
     },
   };
+
+  /** While somebody is typing, the older version stays the basis: saving then shows both. */
+  function isTouched() {
+    return Object.values(inputs).some((i) => i.dataset.touched);
+  }
+
+  async function readAgain() {
+    if (!song || !isTouched()) { read(); return; }
+    const now = await get(path).catch(() => null);
+    if (now && now.version > song.version) drawStale(now);
+  }
 
   function drawStale(now) {
     fill(conflict, h("p", { class: "note" }, t("conflict.meanwhile", { name: plainName(now) })));

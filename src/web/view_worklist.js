@@ -17,11 +17,18 @@ export function view() {
         h("strong", { class: "number" }, number(l.count))));
   }
 
+  function count(l) {
+    const at = list.querySelector("[data-key=" + l.key + "] strong");
+    if (at) at.textContent = number(l.count);
+  }
+
   async function read() {
     try {
       const work = await get("worklist");
-      fill(review, h("div", { class: "head" }, h("a", { href: "#/review" }, tn("progress.review", work.review.count)), h("strong", { class: "number" }, number(work.review.count))));
-      fill(list, work.lists.map(row));
+      if (!review.contains(document.activeElement)) fill(review, h("div", { class: "head" }, h("a", { href: "#/review" }, tn("progress.review", work.review.count)), h("strong", { class: "number" }, number(work.review.count))));
+      // with the keyboard on one of them only the numbers change
+      if (list.contains(document.activeElement)) for (const l of work.lists) count(l);
+      else fill(list, work.lists.map(row));
     } catch (e) { fail(e); }
   }
 

@@ -51,8 +51,8 @@ enum worker_mode enrich_mode(const struct enrich *w);
 void enrich_wake(struct enrich *w);
 /* Settings changed: keys, rates, URLs, enabled are read anew. */
 void enrich_reconfigure(struct enrich *w);
-/* Others need the machine: SLOW, each provider is asked once in five seconds at most; STOP, no song is taken off the queue. What is
- * in flight ends, and what a person asks for is asked all the same. sentence (copied) says why; NULL with HOLD_NONE. */
+/* Others need the machine: SLOW, each provider is asked once in five seconds at most; STOP, no song is taken off the queue.
+ * What is in flight ends, and what a person asks for is asked all the same. sentence (copied) says why. */
 enum hold_level { HOLD_NONE, HOLD_SLOW, HOLD_STOP };
 void enrich_hold(struct enrich *w, enum hold_level level, const char *sentence);
 /* True when nothing is in flight or takeable now. */

@@ -127,6 +127,20 @@ def test_suggestion_is_accepted_and_rejected_for_ever(daemon, visit, browser):
     wait_for(lambda: len(browser.all(".candidates li")) == 1, "the rejected one to be gone")
 
 
+def test_own_words_are_asked_about(daemon, visit, browser, fake):
+    fake.catalogue.add(__import__("fake.catalogue").catalogue.Song("The Real One", "Hotel Something", 1976, ["rock"]))
+    start(daemon, ["zzz 123 unreadable.mkv"], worker=True)
+    open_song(visit, daemon, "zzz")
+    browser.click("details:has(#own) summary")
+    browser.type("#own", "The Real One - Hotel Something")
+    browser.click("details:has(#own) form button")
+    wait_for(lambda: "Hotel Something" in browser.text(".candidates"), "what the services know about those words")
+    song = daemon.song("zzz")
+    assert (song["artist"], song["title"]) == ("The Real One", "Hotel Something")
+    browser.click(".candidates .act button")
+    wait_for(lambda: daemon.song("zzz")["genre"] == "Rock", "the accepted suggestion")
+
+
 # --- review ----------------------------------------------------------------------------------
 
 def reviewed(browser):

@@ -46,6 +46,18 @@ def test_progress_moves_without_reload(daemon, visit):
     assert b.js("return document.querySelector('main progress').getAttribute('aria-labelledby');") == "headline"
 
 
+def test_keyboard_stays_where_it_is_while_numbers_move(daemon, visit):
+    add_songs(daemon)
+    slow(daemon)
+    daemon.start()
+    b = visit()
+    wait_for(lambda: percent(b) > 0, "the bar to begin")
+    b.js("document.querySelector('.numbers a').focus(); window.kept = document.activeElement;")
+    seen = percent(b)
+    wait_for(lambda: percent(b) > seen, "the bar to move on")
+    assert b.js("return document.activeElement === window.kept && window.kept.isConnected;")
+
+
 def test_numbers_are_those_of_the_daemon_at_the_end(daemon, visit):
     add_songs(daemon)
     daemon.start()

@@ -68,7 +68,7 @@ def main():
     fake = FakeProviders(catalogue, latency=(0.05, 0.2), limits=False).start()
     print("\nThis is a DEMONSTRATION: %d made-up files, fake providers on this machine, nothing is sent to the\n"
           "network. For your own songs: deps/quickstart /path/to/your/karaoke/folder\n"
-          "While it runs, look at http://127.0.0.1:5560/api/v1/songs or, in another terminal:\n"
+          "While it runs, open http://127.0.0.1:5560/ in a browser or, in another terminal:\n"
           "    build/songbookctl --socket %s/socket songs\n"
           "End it with Ctrl-C.\n" % (len(SONGS), home), file=sys.stderr, flush=True)
     env = {k: v for k, v in os.environ.items() if not k.startswith("SONGBOOKD_") and not k.startswith("LISTENBRAINZ")}

@@ -131,9 +131,9 @@ def test_rare_matches_among_many_are_all_found_over_short_pages(still):
     folder = still.home / "not-there"      # a folder that does not exist is waited for: presence stays as it is
     db = sqlite3.connect(still.database)
     db.executemany("INSERT INTO songs(file_path, artist, title, artist_key, title_key, words, source, reason, confidence, metadata_status, created_at,"
-                   " updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'separator', 0.65, 'parsed', '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z')",
+                   " updated_at) VALUES (?, ?, ?, ?, ?, ?, 'name', ?, 0.65, 'parsed', '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z')",
                    [("%s/%05d.mp4" % (folder, i), "Band %05d" % i, "Tune", "band %05d" % i, "tune", "band %05d tune" % i,
-                     "lastfm" if i in (3, 6500, 12990) else "name") for i in range(13000)])
+                     "rare" if i in (3, 6500, 12990) else "separator") for i in range(13000)])
     db.commit()
     db.close()
     still.folders = [str(folder)]
@@ -141,7 +141,7 @@ def test_rare_matches_among_many_are_all_found_over_short_pages(still):
     for sort in ("id", "artist", "title", "-artist", "confidence", "updated", "year", "added", "review"):
         found, pages, cursor = [], 0, ""
         while cursor is not None:
-            page = still.get("songs?limit=50&source=lastfm&sort=%s%s" % (sort, "&cursor=" + quote(cursor) if cursor else ""))
+            page = still.get("songs?limit=50&reason=rare&sort=%s%s" % (sort, "&cursor=" + quote(cursor) if cursor else ""))
             found += [s["artist"] for s in page["songs"]]
             cursor, pages = page["next"], pages + 1
         assert sorted(found) == ["Band 00003", "Band 06500", "Band 12990"], sort
@@ -254,6 +254,7 @@ def test_facets_name_what_there_is(still):
     assert found["decades"] == [{"value": 1980, "count": 2}, {"value": 1970, "count": 1}, {"value": 1990, "count": 1}]
     assert sorted((f["value"].lower(), f["count"]) for f in found["genres"]) == [("pop", 2), ("rock", 2)]
     assert found["languages"] == found["vendors"] == []
+    assert found["sources"] == [{"value": "name", "count": 5}]
     for facet in found["decades"]:
         assert len(every(still, decade=facet["value"])) == facet["count"]
     still.patch(1, genre="Other")

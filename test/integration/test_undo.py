@@ -130,7 +130,7 @@ def test_the_log_is_filtered(still):
     assert still.request("GET", "changes?colour=red").status == 422
 
 
-@pytest.mark.parametrize("body", [{}, {"batch": 1, "change": 2}, {"since": "soon"}, {"actor": "worker"}, {"since": "2020-01-01", "actor": "god"},
+@pytest.mark.parametrize("body", [{}, {"batch": 1, "change": 2}, {"since": "soon"}, {"actor": "worker"}, {"since": "2020-01-01", "actor": "god"}, {"since": "2020-01-01", "actor": "scan"},
                                   {"batch": "one"}, {"change": 0}, {"song_id": 1}, {"since": "2020-01-01", "source": 7}])
 def test_an_undo_says_what_it_wants(still, body):
     still.start()

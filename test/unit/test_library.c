@@ -294,7 +294,7 @@ static void memory_is_bounded(void **state)
         put(l, i, name);
         free(name);
     }
-    assert_true(library_bytes(l) < 20000 * 400);
+    assert_true(library_bytes(l) < 20000 * 250);
     library_free(l);
 }
 
