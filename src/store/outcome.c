@@ -35,7 +35,8 @@ static int load_seat(struct effect *f)
 
     stmt_int(&s, f->o->song_id);
     if (stmt_row(&s))
-        f->seat = (struct seat){true, (unsigned)col_int(&s, 0), (unsigned)col_int(&s, 1), (int)col_int(&s, 2), (int)col_int(&s, 3)};
+        f->seat = (struct seat){.exists = true, .asked = (unsigned)col_int(&s, 0), .gave_up = (unsigned)col_int(&s, 1),
+                                .failures = (int)col_int(&s, 2), .priority = (int)col_int(&s, 3)};
     return stmt_end(&s);
 }
 
