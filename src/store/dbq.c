@@ -413,7 +413,7 @@ static bool holds_for_company(struct dbq *q)
     uint64_t now = uv_now(q->loop);
 
     if (!q->gather_ms || q->closing || !list_is_empty(&l->urgent) || l->n_waiting >= GROUP_MAX ||
-        now - q->last_write >= q->gather_ms)
+        !q->last_write || now - q->last_write >= q->gather_ms)   /* the loop's clock may have begun a moment ago */
         return false;
     for (struct list *i = l->waiting.next; i != &l->waiting; i = i->next)
         if (!(op_of(i)->flags & DBQ_PATIENT))
