@@ -495,7 +495,8 @@ def bench_start():
         say("start: %d songs: first answer with 50 songs after %s ms (a new process, the log read by Python)" % (FILES, rounded(times)))
 
 
-BENCHES = {"scan": bench_scan, "latency": bench_latency, "dashboard": bench_dashboard, "memory": bench_memory, "idle": bench_idle, "card": bench_card, "rest": bench_rest, "start": bench_start,
+BENCHES = {"scan": bench_scan, "latency": bench_latency, "dashboard": bench_dashboard, "memory": bench_memory, "idle": bench_idle,
+           "card": bench_card, "rest": bench_rest, "start": bench_start,
            "budget": bench_budget, "songs": bench_songs, "pikaraoke": bench_pikaraoke}
 
 
