@@ -282,10 +282,13 @@ static int open_database(struct daemon *d, struct err *e)
 static void log_summary(struct daemon *d, const char *what)
 {
     const struct counts *c = dbq_counts(d->q);
+    char requests[240] = "";
 
-    log_info("main", "%s: %lld songs, %lld enriched, %lld by hand, %lld not found or given up, %lld waiting", what,
-             (long long)c->total, (long long)c->by_status[SONG_ENRICHED], (long long)c->by_status[SONG_MANUAL],
-             (long long)c->by_status[SONG_FAILED], (long long)c->queued);
+    if (d->enrich)
+        enrich_summary(d->enrich, requests, sizeof requests);
+    log_info("main", "%s: %lld songs, %lld enriched, %lld by hand, %lld not found or given up, %lld waiting (%lld for their date)%s%s",
+             what, (long long)c->total, (long long)c->by_status[SONG_ENRICHED], (long long)c->by_status[SONG_MANUAL],
+             (long long)c->by_status[SONG_FAILED], (long long)c->queued, (long long)c->dating, requests[0] ? "; " : "", requests);
 }
 
 static void on_summary(uv_timer_t *t)
@@ -540,7 +543,7 @@ static void on_once_timer(uv_timer_t *t)
 
     look_whether_done(d);
     if (d->closing)
-        return;
+        return;          /* the scan may be gone */
     scan_status(d->scan, &s);
     if ((s.running || !d->scan_settled || !pikaraoke_is_settled(d->pikaraoke)) && !s.failing)
         d->last_activity = now;
@@ -612,6 +615,7 @@ static void on_scan_settled(void *arg)
         log_summary(d, "library read");
     if (d->started && !d->closing)
         service_changed(&d->service);
+    pikaraoke_scanned(d->pikaraoke);
     look_whether_done(d);
 }
 

@@ -1,4 +1,4 @@
-/* GET /facets: what languages, decades, genres and vendors there are. Loop thread, except facets_run.
+/* GET /facets: what languages, decades, genres, vendors and sources there are. Loop thread, except facets_run.
  *
  * Counted in steps on the reader, so that a page turn meanwhile does not wait, and kept for a while: menus need no more. */
 #include <stdlib.h>
@@ -45,7 +45,7 @@ static int by_count(const void *a, const void *b)
 
 static void put_facet(struct facets_op *f)
 {
-    static const char *const names[FACET_COUNT] = {"languages", "decades", "genres", "vendors"};
+    static const char *const names[FACET_COUNT] = {"languages", "decades", "genres", "vendors", "sources"};
 
     qsort(f->list, f->n, sizeof f->list[0], by_count);
     json_open(&f->json, names[f->facet], '[');

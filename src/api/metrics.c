@@ -25,12 +25,14 @@ struct metric_row {
     const char *words; /* a text: one line for each of these, 1 for the present one; NULL for numbers */
 };
 
-#define PROVIDER_STATES "ok pacing refused failing offline disabled needs_key key_refused"
+#define PROVIDER_STATES "ok pacing refused failing offline disabled needs_key key_refused locked"
 
 static const struct metric_row rows[] = {
     {"songbookd_songs", GAUGE, "Present songs by status.", "by_status.*", "status", NULL, 1, NULL},
     {"songbookd_songs_absent", GAUGE, "Songs whose file is gone.", "library.absent", NULL, NULL, 1, NULL},
     {"songbookd_queue_songs", GAUGE, "Songs that wait in the queue.", "queue_remaining", NULL, NULL, 1, NULL},
+    {"songbookd_dating_songs", GAUGE, "Of these, songs that are named and only wait for their date.", "dating_remaining", NULL,
+     NULL, 1, NULL},
     {"songbookd_worker_state", GAUGE, "1 for the present state of the worker.", "state", "state", NULL, 1,
      "running paused stopped"},
     {"songbookd_worker_processed_total", COUNTER, "Songs that left the queue since the worker was started.", "total_processed",
@@ -39,8 +41,14 @@ static const struct metric_row rows[] = {
     {"songbookd_worker_failed_total", COUNTER, "Of these, not found or given up.", "total_failed", NULL, NULL, 1, NULL},
     {"songbookd_worker_eta_seconds", GAUGE, "Time until the queue is empty by the providers' budgets; none when unknown.",
      "eta_seconds", NULL, NULL, 1, NULL},
+    {"songbookd_requests_per_song", GAUGE, "Requests that naming a song cost in this run, dating left out.", "requests_per_song",
+     NULL, NULL, 1, NULL},
     {"songbookd_offline", GAUGE, "1 when no provider can be reached.", "offline", NULL, NULL, 1, NULL},
     {"songbookd_provider_requests_total", COUNTER, "Requests sent.", "providers.*.requests", "provider", NULL, 1, NULL},
+    {"songbookd_provider_dating_requests_total", COUNTER, "Of these, searches that only look for a date.", "providers.*.dating",
+     "provider", NULL, 1, NULL},
+    {"songbookd_provider_budget_used", GAUGE, "Share of what the provider's pace allowed that was used.",
+     "providers.*.budget_used", "provider", NULL, 1, NULL},
     {"songbookd_provider_answers_total", COUNTER, "Answers by what they meant.", "providers.*.found", "provider",
      "outcome=\"found\"", 1, NULL},
     {"songbookd_provider_answers_total", COUNTER, NULL, "providers.*.not_found", "provider", "outcome=\"not_found\"", 1, NULL},

@@ -1,10 +1,10 @@
 /* GET /progress and the body of progress events: numbers kept in memory by the others, no database access. Loop thread only. */
 #include "api/api_internal.h"
 
-/* The share of present songs that wait for nothing. Queue rows of absent songs can exceed the total. */
+/* The share of present songs that need no naming any more. Queue rows of absent songs can exceed the total. */
 static double percent_done(const struct counts *c)
 {
-    int64_t waiting = c->queued < c->total ? c->queued : c->total;
+    int64_t unnamed = c->queued - c->dating, waiting = unnamed < c->total ? unnamed : c->total;
 
     return c->total > 0 ? 100.0 * (double)(c->total - waiting) / (double)c->total : 0;
 }

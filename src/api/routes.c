@@ -13,7 +13,7 @@ const struct route api_routes[] = {
     {HTTP_POST, V1 "/queue", handle_queue, "queue songs for enrichment"},
     {HTTP_GET, V1 "/songs", handle_songs, "list and search songs"},
     {HTTP_GET, V1 "/worklist", handle_worklist, "what is left to do, as counts that lead to lists"},
-    {HTTP_GET, V1 "/facets", handle_facets, "what languages, decades, genres and vendors there are"},
+    {HTTP_GET, V1 "/facets", handle_facets, "the values that songs have, for menus of filters"},
     {HTTP_GET, V1 "/review", handle_review, "songs to decide, most useful first, with what is proposed"},
     {HTTP_GET, V1 "/songs/:id", handle_song, "one song"},
     {HTTP_PATCH, V1 "/songs/:id", handle_song_edit, "edit, verify, lock and unlock"},

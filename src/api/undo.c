@@ -228,8 +228,9 @@ static void read_since(struct field_errors *f, const cJSON *body, struct undo_op
 
     if (!since || songs_query_time(since, &u->u.since_ms, &e) != 0)
         fields_refuse(f, "since", "%s", since ? err_text(&e) : "a day or a time is needed, such as 2026-01-31");
-    if (actor && !(u->u.actor = api_actor(cJSON_IsString(actor) ? actor->valuestring : NULL)))
-        fields_refuse(f, "actor", "an actor is one of person, worker, scan");
+    u->u.actor = actor ? api_actor(cJSON_IsString(actor) ? actor->valuestring : NULL) : NULL;
+    if (actor && (!u->u.actor || strcmp(u->u.actor, "scan") == 0))
+        fields_refuse(f, "actor", "an actor is one of person, worker; what a scan found it would find again");
     if (source && !cJSON_IsString(source))
         fields_refuse(f, "source", "a string or null is needed");
     else if (source)

@@ -296,7 +296,7 @@ int cmd_undo(struct ctl *ctl, int argc, char **argv)
     int rc = args_read(ctl, &argc, argv, own, 0, 1);
 
     if (rc == EXIT_FINE)
-        puts("BATCH is a number of 'songbookctl changes'; --song ID takes back its part only\n"
+        puts("BATCH: a number of 'songbookctl changes'; --song ID takes back its part in that\n"
              "song, --change ID the same by one of the changes. --since TIME (2026-01-31 or\n"
              "2026-01-31T12:00:00Z) takes back everything since then, --by person|worker and\n"
              "--source NAME only what they changed.");

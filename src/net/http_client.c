@@ -62,7 +62,7 @@ struct fetch {
     int redirects;
     bool retried;
     int code, status;             /* the answer, valid when ENDED */
-    char *content_type, *retry_after, *rate_zone, *rate_reset_in;
+    char *content_type, *retry_after, *rate_zone, *rate_reset_in, *rate_remaining;
     uint64_t first_byte_ms;
     uint64_t total_ms;
     char detail[240];
@@ -151,6 +151,7 @@ static void free_fetch(struct fetch *f)
     free(f->retry_after);
     free(f->rate_zone);
     free(f->rate_reset_in);
+    free(f->rate_remaining);
     free(f);
 }
 
@@ -164,6 +165,7 @@ static void deliver(struct fetch *f)
         .retry_after = f->retry_after,
         .rate_zone = f->rate_zone,
         .rate_reset_in = f->rate_reset_in,
+        .rate_remaining = f->rate_remaining,
         .started_ms = f->started,
         .first_byte_ms = f->first_byte_ms,
         .total_ms = f->total_ms,
@@ -262,6 +264,7 @@ static void take_headers(struct fetch *f)
     f->retry_after = transfer_header(&f->transfer, "retry-after");
     f->rate_zone = transfer_header(&f->transfer, "x-ratelimit-zone");
     f->rate_reset_in = transfer_header(&f->transfer, "x-ratelimit-reset-in");
+    f->rate_remaining = transfer_header(&f->transfer, "x-ratelimit-remaining");
 }
 
 /* What curl's report means for the fetch. */

@@ -23,10 +23,11 @@ struct fetch_result {          /* borrowed, valid during the callback; body may 
                                 * ERR_CANCELED ... */
     int status;                /* HTTP status, 0 when none arrived */
     struct buf *body;
-    const char *content_type;  /* NULL when absent, as the next three */
+    const char *content_type;  /* NULL when absent, as the next four */
     const char *retry_after;
     const char *rate_zone;     /* x-ratelimit-zone */
     const char *rate_reset_in; /* x-ratelimit-reset-in */
+    const char *rate_remaining; /* x-ratelimit-remaining */
     uint64_t started_ms, first_byte_ms, total_ms;   /* started_ms: loop time of the start; the others durations */
     const char *detail;        /* a sentence without URL or key */
 };

@@ -10,7 +10,8 @@
  *
  * Before routing: a second or missing Host 400, one that does not mean this server 421 (any will do on the Unix socket),
  * a page of another origin 403. A body must be JSON (415), and so must a POST without one that comes over TCP.
- * Every answer carries Server-Timing (from the whole request to the answer's head, in ms), nosniff, no-referrer, CORP same-origin, and Cache-Control no-store unless the handler set it.
+ * Every answer carries Server-Timing (from the whole request to the answer's head, in ms), nosniff, no-referrer, CORP
+ * same-origin, and Cache-Control no-store unless the handler set it.
  */
 #ifndef SONGBOOKD_NET_HTTP_SERVER_H
 #define SONGBOOKD_NET_HTTP_SERVER_H

@@ -97,6 +97,25 @@ void answer_of_status(const struct provider_reply *r, struct provider_answer *ou
         out->retry_after_s = answer_retry_after(r->retry_after);
 }
 
+char *answer_mbid(const char *id)
+{
+    char *mbid;
+
+    if (!id || strlen(id) != 36)
+        return NULL;
+    mbid = mem_strdup(id);
+    for (size_t i = 0; i < 36; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        if (mbid[i] >= 'A' && mbid[i] <= 'F')
+            mbid[i] = (char)(mbid[i] + 32);
+        if (dash ? mbid[i] != '-' : !strchr("0123456789abcdef", mbid[i])) {
+            free(mbid);
+            return NULL;
+        }
+    }
+    return mbid;
+}
+
 static size_t utf8_cut(const char *s, size_t n)
 {
     while (n && ((unsigned char)s[n] & 0xc0) == 0x80)

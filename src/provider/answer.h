@@ -18,6 +18,8 @@ int answer_retry_after(const char *header);
 
 /* Returns new: the member as one tidy line for display (at most 400 bytes), or NULL when absent, no string, or blank. */
 char *answer_text(const cJSON *obj, const char *key);
+/* Returns new: the identifier in lower case, or NULL when it is none (id may be NULL). */
+char *answer_mbid(const char *id);
 /* Adds the tag's genre, if it is one and not yet there. */
 void answer_add_genre(struct candidate *c, const char *tag);
 

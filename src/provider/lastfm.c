@@ -271,6 +271,7 @@ static void lastfm_read(const struct wanted *w, int stage, const struct provider
 const struct provider provider_lastfm = {
     .id = PROVIDER_LASTFM,
     .title = "Last.fm",
+    .endpoints = {"api"},
     .needs_key = true,
     .default_rate = 5,
     .pace = 4.9,

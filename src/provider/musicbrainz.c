@@ -2,6 +2,7 @@
  *
  * Its score is relative (the first hit is always 100) and only kept for showing. The year is the first official release's:
  * a recording's first-release-date counts bootlegs and live sets, a reissue's date is not the song's.
+ * Recordings that are known by their identifiers are asked for 50 at a time.
  * A busy server answers 503, and now and then 200 with an error in it: neither is "not found". Pure; any thread.
  */
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "provider/answer.h"
+#include "provider/bulk.h"
 #include "song/credit.h"
 #include "song/similar.h"
 #include "song/version.h"
@@ -314,27 +316,6 @@ static char *asked_alias(const struct asked *k, const cJSON *credit)
     return NULL;
 }
 
-/* Returns new: a recording's identifier in lower case, or NULL when it is none. */
-static char *mbid_of(const cJSON *recording)
-{
-    const char *id = json_str(recording, "id");
-    char *mbid;
-
-    if (!id || strlen(id) != 36)
-        return NULL;
-    mbid = mem_strdup(id);
-    for (size_t i = 0; i < 36; i++) {
-        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (mbid[i] >= 'A' && mbid[i] <= 'F')
-            mbid[i] = (char)(mbid[i] + 32);
-        if (dash ? mbid[i] != '-' : !strchr("0123456789abcdef", mbid[i])) {
-            free(mbid);
-            return NULL;
-        }
-    }
-    return mbid;
-}
-
 /* The release to show and to judge by: the first official one, else the first. */
 static char *album_of(const cJSON *releases)
 {
@@ -381,7 +362,7 @@ static void add_recording(const struct asked *k, const cJSON *recording, struct 
     }
     c->artist = artist;
     c->title = title;
-    c->mbid = mbid_of(recording);
+    c->mbid = answer_mbid(json_str(recording, "id"));
     c->disambiguation = answer_text(recording, "disambiguation");
     c->artist_alias = is_asked(k, artist) ? NULL : asked_alias(k, credit);
     c->album = album_of(releases);
@@ -439,21 +420,19 @@ static void read_error(const char *message, const struct provider_reply *r, stru
         answer_set(out, ANSWER_KEY, "MusicBrainz refuses the User-Agent: give a contact");
     else if (r->status == 503 || r->status == 429 || busy)
         read_refusal(message, r, out);
-    else if (r->status == 404)
-        answer_set(out, ANSWER_NOT_FOUND, "MusicBrainz has no such thing");
-    else
+    else   /* a search that finds nothing answers 200 with an empty list: a 404 says that the address is wrong */
         answer_set(out, ANSWER_FAILED, "MusicBrainz could not answer (HTTP %d)", r->status);
 }
 
-static void mb_read(const struct wanted *w, int stage, const struct provider_reply *r, struct provider_answer *out)
+/* Returns new: the answer as JSON when it holds no error, or NULL with *out saying why. */
+static cJSON *read_root(const struct provider_reply *r, struct provider_answer *out)
 {
     cJSON *root;
     const char *message;
 
-    (void)stage;
     memset(out, 0, sizeof *out);
     if (answer_of_transport(r, out))
-        return;
+        return NULL;
     root = json_parse(r->body, NULL);
     message = json_str(root, "error");
     if (json_get(root, "error"))
@@ -463,13 +442,80 @@ static void mb_read(const struct wanted *w, int stage, const struct provider_rep
     else if (!cJSON_IsObject(root) || r->status != 200)
         answer_of_status(r, out);
     else
+        return root;
+    cJSON_Delete(root);
+    return NULL;
+}
+
+static void mb_read(const struct wanted *w, int stage, const struct provider_reply *r, struct provider_answer *out)
+{
+    cJSON *root = read_root(r, out);
+
+    (void)stage;
+    if (root)
         read_recordings(w, root, out);
     cJSON_Delete(root);
 }
 
+/* --- many recordings by their MBIDs --- */
+
+static int dates_build(const struct provider_settings *s, const struct bulk_item *items, size_t n, struct provider_request *out)
+{
+    size_t root = strlen(s->url);
+    struct buf query, url;
+
+    *out = (struct provider_request){0};
+    if (n == 0 || n > bulk_dates.most)
+        return ERR_INVALID;
+    buf_init(&query, 0);
+    buf_init(&url, 0);
+    for (size_t i = 0; i < n; i++)
+        buf_addf(&query, "%s%s", i ? " OR " : "rid:(", items[i].mbid);
+    buf_add_byte(&query, ')');
+    buf_add(&url, s->url, root && s->url[root - 1] == '/' ? root - 1 : root);
+    buf_add_str(&url, "/recording?query=");
+    percent_encode(&url, (struct slice){query.data, query.len}, "");
+    buf_addf(&url, "&fmt=json&limit=%zu", n);
+    buf_deinit(&query);
+    out->url = buf_detach(&url);
+    return 0;
+}
+
+static void take_hit(const struct bulk_item *items, size_t n, struct candidate *c, struct candidate *hits)
+{
+    for (size_t i = 0; c->mbid && i < n; i++) {
+        if (hits[i].mbid || strcmp(items[i].mbid, c->mbid) != 0)
+            continue;
+        hits[i] = *c;
+        *c = (struct candidate){0};
+        return;
+    }
+}
+
+/* In the order of a score that means nothing here: each recording is joined by its identifier. */
+static void dates_read(const struct bulk_item *items, size_t n, const struct provider_reply *r, struct candidate *hits,
+                       struct provider_answer *out)
+{
+    cJSON *root = read_root(r, out);
+    const struct wanted nobody = {"", "", NULL, false};
+
+    if (!root)
+        return;
+    read_recordings(&nobody, root, out);
+    if (out->kind == ANSWER_NOT_FOUND)
+        out->kind = ANSWER_FOUND;   /* the question was answered: none of these is there any more */
+    for (size_t i = 0; i < out->candidates.count; i++)
+        take_hit(items, n, &out->candidates.items[i], hits);
+    candidates_deinit(&out->candidates);
+    cJSON_Delete(root);
+}
+
+const struct bulk bulk_dates = {"dates", PROVIDER_MUSICBRAINZ, ENDPOINT_MAIN, 50, dates_build, dates_read};
+
 const struct provider provider_musicbrainz = {
     .id = PROVIDER_MUSICBRAINZ,
     .title = "MusicBrainz",
+    .endpoints = {"search"},
     .needs_key = false,
     .default_rate = 1,
     .pace = 1 / 1.1,

@@ -15,6 +15,7 @@ void provider_request_deinit(struct provider_request *r)
 {
     free(r->url);
     free(r->header);
+    free(r->body);
     *r = (struct provider_request){0};
 }
 
@@ -47,6 +48,7 @@ const struct provider *provider_get(enum provider_id id)
     switch (id) {
     case PROVIDER_LASTFM: return &provider_lastfm;
     case PROVIDER_MUSICBRAINZ: return &provider_musicbrainz;
+    case PROVIDER_LISTENBRAINZ: return &provider_listenbrainz;
     default: return NULL;
     }
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "store/queue.h"
 #include "store/stmt.h"
 
 static const char *const lists[] = {"no_year", "no_genre", "order_unsure", "duplicate", "failed_not_found", "failed_gave_up"};
@@ -45,9 +46,13 @@ static void take(struct counts *c, const char *key, int64_t n)
         c->total += n;
     } else if (strcmp(key, "absent") == 0) {
         c->absent = n;
-    } else if (strncmp(key, "asked ", 6) == 0 && key[6] >= '0' && key[6] < '0' + (1 << PROVIDER_COUNT) && !key[7]) {
-        c->queued_asked[key[6] - '0'] = n;
+    } else if (strncmp(key, "asked ", 6) == 0) {
+        unsigned mask = (unsigned)atoi(key + 6);
+        if (mask >= ARRAY_LEN(c->queued_asked))
+            return;
+        c->queued_asked[mask] = n;
         c->queued += n;
+        c->dating += mask & QUEUE_SETTLED ? n : 0;
     } else if (strcmp(key, "total_processed") == 0) {
         c->total_processed = n;
     } else if (strcmp(key, "total_enriched") == 0) {

@@ -20,7 +20,8 @@ struct counts {
     int64_t lists[WORKLIST_COUNT];          /* present songs on each list */
     int64_t open_at[101];                   /* present songs that no person decided, by confidence in hundredths as shown */
     int64_t queued;                         /* rows of enrichment_queue */
-    int64_t queued_asked[1 << PROVIDER_COUNT]; /* queue rows by the mask of providers that already answered */
+    int64_t queued_asked[2 << PROVIDER_COUNT]; /* queue rows by their asked mask (store/queue.h) */
+    int64_t dating;                         /* of them those whose names are settled: they only wait for their date */
     /* from enrichment_state */
     int64_t total_processed, total_enriched, total_failed;
 };

@@ -57,6 +57,9 @@ struct dbq {
     struct err opening_err;
     bool ready, closing, delivering;
     uv_timer_t later;            /* delivers what was refused, in a later turn */
+    uv_timer_t gather;           /* ends the waiting of patient operations */
+    uint64_t gather_ms;
+    uint64_t last_write;         /* loop time at which the writer's last group began; 0 never */
     struct list refused;
     uv_timer_t quiet;
     int handles;
@@ -332,6 +335,7 @@ static void close_ended(struct dbq *q)
     deliver(q, &q->refused);
     uv_close((uv_handle_t *)&q->later, on_handle_closed);
     uv_close((uv_handle_t *)&q->quiet, on_handle_closed);
+    uv_close((uv_handle_t *)&q->gather, on_handle_closed);
 }
 
 static bool is_idle(const struct lane *l)
@@ -397,12 +401,35 @@ static int items(const struct dbq *q)
     return (q->writer.task != TASK_NONE) + (q->reader.task != TASK_NONE) + (q->beside.task != TASK_NONE);
 }
 
+static void on_gathered(uv_timer_t *t)
+{
+    kick(t->data);
+}
+
+/* Only patient operations wait, and not for long enough. */
+static bool holds_for_company(struct dbq *q)
+{
+    struct lane *l = &q->writer;
+    uint64_t now = uv_now(q->loop);
+
+    if (!q->gather_ms || !q->last_write || q->closing || !list_is_empty(&l->urgent) || l->n_waiting >= GROUP_MAX ||
+        now - q->last_write >= q->gather_ms)
+        return false;
+    for (struct list *i = l->waiting.next; i != &l->waiting; i = i->next)
+        if (!(op_of(i)->flags & DBQ_PATIENT))
+            return false;
+    if (l->n_waiting && !uv_is_active((uv_handle_t *)&q->gather))
+        uv_timer_start(&q->gather, on_gathered, q->last_write + q->gather_ms - now, 0);
+    return true;
+}
+
 static struct lane *next_lane(struct dbq *q)
 {
     struct lane *lanes[] = {&q->writer, &q->reader, &q->beside}, *next = NULL;
 
     for (size_t i = 0; i < ARRAY_LEN(lanes); i++)
-        if (lanes[i]->task == TASK_NONE && lanes[i]->n_waiting && (!next || lanes[i]->turn < next->turn))
+        if (lanes[i]->task == TASK_NONE && lanes[i]->n_waiting && (!next || lanes[i]->turn < next->turn) &&
+            (i || !holds_for_company(q)))
             next = lanes[i];
     return next;
 }
@@ -412,6 +439,10 @@ static void kick_lanes(struct dbq *q)
     struct lane *l;
 
     while (items(q) < ITEMS_MAX && (l = next_lane(q))) {
+        if (l == &q->writer) {
+            uv_timer_stop(&q->gather);
+            q->last_write = uv_now(q->loop);
+        }
         take_batch(l, l == &q->writer ? GROUP_MAX : l == &q->reader ? READS_MAX : 1);
         start(l, TASK_GROUP);
     }
@@ -493,8 +524,9 @@ struct dbq *dbq_open(uv_loop_t *loop, const char *path, void (*opened)(void *arg
     uv_timer_init(loop, &q->later);
     uv_timer_init(loop, &q->quiet);
     uv_unref((uv_handle_t *)&q->quiet);
-    q->later.data = q->quiet.data = q;
-    q->handles = 2;
+    uv_timer_init(loop, &q->gather);   /* keeps the loop alive: what it holds is owed */
+    q->later.data = q->quiet.data = q->gather.data = q;
+    q->handles = 3;
     start(&q->writer, TASK_OPEN);
     return q;
 }
@@ -523,6 +555,13 @@ void dbq_read(struct dbq *q, struct dbq_op *op)
 void dbq_beside(struct dbq *q, struct dbq_op *op)
 {
     submit(q, &q->beside, op);
+}
+
+void dbq_gather(struct dbq *q, uint64_t ms)
+{
+    q->gather_ms = ms;
+    uv_timer_stop(&q->gather);
+    kick(q);
 }
 
 /* --- inspection ----------------------------------------------------------------------- */

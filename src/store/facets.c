@@ -19,6 +19,9 @@ static const char *const counting[FACET_COUNT] = {
     [FACET_VENDOR] = "SELECT v, count(*), max(id) FROM (SELECT vendor AS v, id FROM songs INDEXED BY songs_vendor"
                      " WHERE vendor IS NOT NULL AND (vendor COLLATE NOCASE, id) > (?1, ?2)"
                      " ORDER BY vendor COLLATE NOCASE, id LIMIT ?3) GROUP BY v COLLATE NOCASE ORDER BY v COLLATE NOCASE",
+    [FACET_SOURCE] = "SELECT v, count(*), max(id) FROM (SELECT source AS v, id FROM songs INDEXED BY songs_source"
+                     " WHERE source IS NOT NULL AND (source, id) > (?1, ?2) ORDER BY source, id LIMIT ?3)"
+                     " GROUP BY v ORDER BY v",
 };
 
 void facet_place_deinit(struct facet_place *p)
@@ -39,8 +42,8 @@ static void move(struct facet_place *p, enum facet f, const struct stmt *s)
     p->text = mem_strdup(col_text(s, 0));
 }
 
-int facet_step(struct db *db, enum facet f, struct facet_place *p, void (*row)(const char *value, int64_t n, void *arg), void *arg,
-               struct err *e)
+int facet_step(struct db *db, enum facet f, struct facet_place *p, void (*row)(const char *value, int64_t n, void *arg),
+               void *arg, struct err *e)
 {
     struct stmt s = stmt_of(db, counting[f], e);
     int64_t seen = 0;

@@ -4,7 +4,7 @@
 
 #include "store/db.h"
 
-enum facet { FACET_LANGUAGE, FACET_DECADE, FACET_GENRE, FACET_VENDOR, FACET_COUNT };
+enum facet { FACET_LANGUAGE, FACET_DECADE, FACET_GENRE, FACET_VENDOR, FACET_SOURCE, FACET_COUNT };
 
 /* Where the next step begins; zero at first. */
 struct facet_place {
@@ -18,7 +18,7 @@ void facet_place_deinit(struct facet_place *p);
  * value may come in two steps, as the last of one and the first of the next. Reads nothing but an index. value: the text, or the
  * decade's first year as text; borrowed. */
 #define FACET_STEP 20000
-int facet_step(struct db *db, enum facet f, struct facet_place *p, void (*row)(const char *value, int64_t n, void *arg), void *arg,
-               struct err *e);
+int facet_step(struct db *db, enum facet f, struct facet_place *p, void (*row)(const char *value, int64_t n, void *arg),
+               void *arg, struct err *e);
 
 #endif

@@ -34,6 +34,7 @@ static const char indexes[] =
     "CREATE INDEX songs_by_genre ON songs(genre COLLATE NOCASE);"
     "CREATE INDEX songs_vendor ON songs(vendor COLLATE NOCASE) WHERE vendor IS NOT NULL;"
     "CREATE INDEX songs_language ON songs(language) WHERE language IS NOT NULL;"
+    "CREATE INDEX songs_source ON songs(source);"
     "CREATE INDEX songs_added ON songs(created_at);"
     "CREATE INDEX songs_order_open ON songs(id) WHERE order_open = 1;"
     "CREATE INDEX songs_doubled ON songs(artist_key, title_key) WHERE doubled = 1;"

@@ -1,8 +1,10 @@
 /* What a provider's answer does to a song, its evidence, its place in the queue and the counters, as one write; see
  * queue.h. Pool threads only. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "song/fold.h"
 #include "store/candidates.h"
 #include "store/changes.h"
 #include "store/evidence.h"
@@ -13,7 +15,7 @@
 struct seat {
     bool exists;
     unsigned asked, gave_up;
-    int failures;
+    int failures, priority;
 };
 
 struct effect {
@@ -24,42 +26,50 @@ struct effect {
     struct seat seat;
     const struct candidate *taken;   /* accepted and not refused by a person; or NULL */
     bool keeps_names;                /* manual song or contradicting answer: its names are only evidence */
-    bool leaves;
+    bool leaves, named;
 };
 
 static int load_seat(struct effect *f)
 {
-    struct stmt s = stmt_of(f->db, "SELECT asked, gave_up, failures FROM enrichment_queue WHERE song_id = ?", f->e);
+    struct stmt s = stmt_of(f->db, "SELECT asked, gave_up, failures, priority FROM enrichment_queue WHERE song_id = ?", f->e);
 
     stmt_int(&s, f->o->song_id);
     if (stmt_row(&s))
-        f->seat = (struct seat){true, (unsigned)col_int(&s, 0), (unsigned)col_int(&s, 1), (int)col_int(&s, 2)};
+        f->seat = (struct seat){.exists = true, .asked = (unsigned)col_int(&s, 0), .gave_up = (unsigned)col_int(&s, 1),
+                                .failures = (int)col_int(&s, 2), .priority = (int)col_int(&s, 3)};
     return stmt_end(&s);
 }
 
 /* --- the answer itself ---------------------------------------------------------------- */
 
-static int cache_answer(struct effect *f)
+static int put_answer(struct db *db, enum provider_id p, const char *pair_key, const struct candidates *list, int64_t now_ms,
+                      struct err *e)
 {
-    const struct outcome *o = f->o;
-    bool empty = !o->candidates || o->candidates->count == 0;
+    bool empty = !list || list->count == 0;
     struct buf json;
     struct stmt s;
     int rc;
 
-    if (o->from_cache || !o->pair_key || o->kind == OUTCOME_FAILED)
-        return 0;
     buf_init(&json, 0);
-    candidates_json(o->candidates, &json);
-    s = stmt_of(f->db, "INSERT INTO answers(provider, pair_key, at_ms, candidates) VALUES (?1, ?2, ?3, ?4)"
-                       " ON CONFLICT(provider, pair_key) DO UPDATE SET at_ms = ?3, candidates = ?4", f->e);
-    stmt_text(&s, provider_name(o->provider));
-    stmt_text(&s, o->pair_key);
-    stmt_int(&s, o->now_ms);
+    candidates_json(list, &json);
+    s = stmt_of(db, "INSERT INTO answers(provider, pair_key, at_ms, candidates) VALUES (?1, ?2, ?3, ?4)"
+                       " ON CONFLICT(provider, pair_key) DO UPDATE SET at_ms = ?3, candidates = ?4", e);
+    stmt_text(&s, provider_name(p));
+    stmt_text(&s, pair_key);
+    stmt_int(&s, now_ms);
     stmt_text(&s, empty ? NULL : buf_cstr(&json));
     rc = stmt_run(&s);
     buf_deinit(&json);
     return rc;
+}
+
+static int cache_answer(struct effect *f)
+{
+    const struct outcome *o = f->o;
+
+    if (o->from_cache || !o->pair_key || o->kind == OUTCOME_FAILED)
+        return 0;
+    return put_answer(f->db, o->provider, o->pair_key, o->candidates, o->now_ms, f->e);
 }
 
 static int choose(struct effect *f)
@@ -80,6 +90,33 @@ static int choose(struct effect *f)
 static bool may_write(const struct effect *f, enum song_field field)
 {
     return f->before.status != SONG_MANUAL && !(f->before.locked & 1u << field);
+}
+
+/* The names were settled before and this answer only dates the song: what it says of other fields is a weaker copy. */
+static bool only_dates(const struct effect *f)
+{
+    return f->seat.asked & QUEUE_SETTLED && f->o->provider == PROVIDER_MUSICBRAINZ;
+}
+
+/* The year that MusicBrainz gave before; 0 when it gave none. */
+static int year_before(struct db *db, int64_t song_id, int *year, struct err *e)
+{
+    char *stored = NULL;
+    int rc = evidence_value(db, song_id, "year", "musicbrainz", &stored, NULL, e);
+
+    *year = rc == 0 && stored ? atoi(stored) : 0;
+    free(stored);
+    return rc;
+}
+
+/* A year that the same song was given before by its identifier: the search may have missed that recording. */
+static int take_year(struct effect *f, int *year)
+{
+    int before = 0, rc = only_dates(f) ? year_before(f->db, f->o->song_id, &before, f->e) : 0;
+
+    if (before && before < *year)
+        *year = before;
+    return rc;
 }
 
 /* What the candidate has for the field, or NULL; may be written to year. */
@@ -105,11 +142,18 @@ static int take_field(struct effect *f, enum song_field field)
 
     if (!value || !value[0])
         return 0;
-    row.chosen = may_write(f, field) && !(f->keeps_names && (field == FIELD_ARTIST || field == FIELD_TITLE));
+    if (field == FIELD_YEAR) {
+        int first = c->year, rc = take_year(f, &first);
+        if (rc)
+            return rc;
+        snprintf(year, sizeof year, "%d", first);
+    }
+    row.chosen = may_write(f, field) && !(f->keeps_names && (field == FIELD_ARTIST || field == FIELD_TITLE)) &&
+                 !(field == FIELD_GENRE && only_dates(f) && f->after.genre);
     if (row.chosen && text)
         song_row_set(text, value);
     else if (row.chosen)
-        f->after.year = c->year;
+        f->after.year = atoi(year);
     return evidence_put(f->db, f->o->song_id, &row, f->o->now_ms, f->e);
 }
 
@@ -157,16 +201,29 @@ static int store_answer(struct effect *f)
 
 /* --- the place in the queue ----------------------------------------------------------- */
 
+/* Who need not be asked any more, now that this answer is there; see queue.h. */
+static unsigned spared(const struct effect *f)
+{
+    const struct candidate *c = f->taken;
+
+    if (f->o->provider == PROVIDER_MUSICBRAINZ)
+        return 1u << PROVIDER_LISTENBRAINZ;
+    if (f->o->provider == PROVIDER_LISTENBRAINZ && c && c->exact && !f->o->contradicts)
+        return QUEUE_SETTLED | (f->seat.priority >= QUEUE_ASKED ? 0 : 1u << PROVIDER_LASTFM);
+    return 0;
+}
+
 static void advance_seat(struct effect *f)
 {
     const struct outcome *o = f->o;
     unsigned bit = 1u << o->provider;
     struct seat *s = &f->seat;
+    bool settled = s->asked & QUEUE_SETTLED;
 
     if (o->kind != OUTCOME_FAILED) {
-        s->asked |= bit;
+        s->asked |= bit | spared(f);
         s->failures = 0;
-        s->gave_up &= ~bit;
+        s->gave_up &= ~(bit | spared(f));
     } else {
         s->failures += o->counted;
         if (s->failures < o->max_attempts)
@@ -178,6 +235,7 @@ static void advance_seat(struct effect *f)
     }
     /* by the row, not by what the worker read before the request: a person may have had it asked anew meanwhile */
     f->leaves = s->exists && (o->remaining & ~s->asked) == 0;
+    f->named = s->exists && !settled && (f->leaves || s->asked & QUEUE_SETTLED);
 }
 
 static int store_seat(struct effect *f)
@@ -276,8 +334,103 @@ int queue_outcome(struct db *db, const struct outcome *o, struct outcome_result 
         return rc;
     }
     out->left_queue = f.leaves;
+    out->named = f.named;
     out->song = f.after;
     return 0;
+}
+
+/* --- what is learnt later ------------------------------------------------------------- */
+
+static int update_candidate(struct db *db, const struct detail *d, struct err *e)
+{
+    const struct candidate *c = &d->candidates->items[d->chosen];
+    struct stmt s = stmt_of(db,
+                            "UPDATE candidates SET genre1 = coalesce(?, genre1), genre2 = coalesce(?, genre2),"
+                            " genre3 = coalesce(?, genre3), year = coalesce(?, year), year_weak = ?, at_ms = ?"
+                            " WHERE song_id = ? AND provider = ? AND mbid = ?",
+                            e);
+
+    for (int i = 0; i < CANDIDATE_GENRES; i++)
+        stmt_text(&s, c->genres[i]);
+    stmt_int_or_null(&s, c->year);
+    stmt_int_or_null(&s, c->year_weak);
+    stmt_int(&s, d->now_ms);
+    stmt_int(&s, d->song_id);
+    stmt_text(&s, provider_name(d->answered));
+    stmt_text(&s, c->mbid);
+    return stmt_run(&s);
+}
+
+static bool carries_names(const struct song *s, const struct candidate *c)
+{
+    char *a = fold_pair(s->artist ? s->artist : "", s->title ? s->title : "");
+    char *b = fold_pair(c->artist ? c->artist : "", c->title ? c->title : "");
+    bool same = s->status == SONG_ENRICHED && strcmp(a, b) == 0;
+
+    free(a);
+    free(b);
+    return same;
+}
+
+/* Text of what the field is to become; NULL when nothing is to change. */
+static int detail_value(struct db *db, const struct detail *d, enum song_field field, char year[16], const char **value,
+                        struct err *e)
+{
+    const struct candidate *c = &d->candidates->items[d->chosen];
+    int before, rc;
+
+    *value = field == FIELD_GENRE ? c->genres[0] : NULL;
+    if (field != FIELD_YEAR || c->year == 0)
+        return 0;
+    rc = year_before(db, d->song_id, &before, e);
+    snprintf(year, 16, "%d", c->year);
+    *value = before && before <= c->year ? NULL : year;
+    return rc;
+}
+
+static int detail_field(struct db *db, const struct detail *d, enum song_field field, struct song *after, struct err *e)
+{
+    char year[16], **text = song_field_text(after, field);
+    struct evidence_row row = {.field = song_field_name(field), .source = provider_name(d->source), .rule = d->rule,
+                               .reason = d->reason, .score = 1, .chosen = true};
+    int rc = detail_value(db, d, field, year, &row.value, e);
+
+    if (rc || !row.value || after->locked & 1u << field)
+        return rc;
+    if (text)
+        song_row_set(text, row.value);
+    else
+        after->year = atoi(row.value);
+    return evidence_put(db, d->song_id, &row, d->now_ms, e);
+}
+
+int queue_detail(struct db *db, const struct detail *d, struct outcome_result *out, struct err *e)
+{
+    const struct candidate *c = &d->candidates->items[d->chosen];
+    struct song before, after;
+    int rc = song_row_load(db, d->song_id, &before, e);
+
+    *out = (struct outcome_result){0};
+    if (rc)
+        return rc;
+    song_row_copy(&before, &after);
+    if (d->pair_key)
+        rc = put_answer(db, d->answered, d->pair_key, d->candidates, d->now_ms, e);
+    if (rc == 0)
+        rc = update_candidate(db, d, e);
+    if (rc == 0 && carries_names(&before, c)) {
+        rc = detail_field(db, d, FIELD_GENRE, &after, e);
+        if (rc == 0)
+            rc = detail_field(db, d, FIELD_YEAR, &after, e);
+    }
+    if (rc == 0)
+        rc = save_and_log(db, &before, &after, provider_name(d->source), d->now_ms, &out->changed, e);
+    song_deinit(&before);
+    if (rc)
+        song_deinit(&after);
+    else
+        out->song = after;
+    return rc;
 }
 
 /* Takes a song off the queue that nobody is left to ask for. */

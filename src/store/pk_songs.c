@@ -254,7 +254,7 @@ int pk_songs_take(struct db *db, int64_t after, struct pk_song *out, int max, st
                                 " s.metadata_status, s.enrichment_attempts, s.last_enrichment_attempt, r.published, r.intended"
                                 " FROM pikaraoke_rows r INDEXED BY pikaraoke_dirty CROSS JOIN songs s ON s.id = r.song_id"
                                 " WHERE r.dirty > 0 AND r.song_id > ? AND s.present = 1 AND s.pikaraoke_id IS NOT NULL"
-                                " AND s.title IS NOT NULL ORDER BY r.song_id LIMIT ?", e);
+                                " ORDER BY r.song_id LIMIT ?", e);
     int n = 0, rc;
 
     stmt_int(&s, after);

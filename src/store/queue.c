@@ -143,8 +143,11 @@ static bool is_skipped(const int64_t *skip, size_t n, int64_t id)
 static int compare_places(const void *a, const void *b)
 {
     const struct place *x = a, *y = b;
+    bool x_waits = x->rank <= 0 && x->asked & QUEUE_SETTLED, y_waits = y->rank <= 0 && y->asked & QUEUE_SETTLED;
     int by_age;
 
+    if (x_waits != y_waits)
+        return x_waits ? 1 : -1;
     if (x->rank != y->rank)
         return x->rank > y->rank ? -1 : 1;
     by_age = strcmp(x->queued_at, y->queued_at);
@@ -256,7 +259,7 @@ static int load_item(struct db *db, enum provider_id p, int64_t now_ms, const st
     char *parsed = NULL;
     int rc;
 
-    *item = (struct queue_item){.song_id = place->song_id, .priority = place->priority, .asked = place->asked};
+    *item = (struct queue_item){.song_id = place->song_id, .priority = (int)place->rank, .asked = place->asked};
     rc = song_row_load(db, place->song_id, &item->song, e);
     if (rc)
         return rc;
@@ -288,8 +291,8 @@ int queue_next(struct db *db, enum provider_id p, unsigned after, int64_t now_ms
     *next_at = 0;
     if (max <= 0)
         return 0;
-    places = mem_alloc((size_t)max * (1 << PROVIDER_COUNT) * sizeof *places);
-    for (unsigned asked = 0; rc == 0 && asked < 1u << PROVIDER_COUNT; asked++)
+    places = mem_alloc((size_t)max * QUEUE_MASKS * sizeof *places);
+    for (unsigned asked = 0; rc == 0 && asked < QUEUE_MASKS; asked++)
         if (!(asked & 1u << p) && (asked & after) == after)
             rc = take_places(db, asked, now_ms, skip, n_skip, max, places, &n, e);
     if (rc == 0 && n < max)

@@ -3,7 +3,11 @@
  * A row of enrichment_queue holds, beside the seed's columns: demand (0 none, 1 new download, 2 asked for by a person, 3 about to
  * be sung; added to the order as priority does), asked (mask of providers that answered), in_flight (mask), interrupted (times
  * the process died while it was in flight), failures (failed requests in a row), gave_up (mask of providers given up on while
- * others were still to be asked), not_before (wall ms; backoff). Order: priority descending, then queued_at, then id.
+ * others were still to be asked), not_before (wall ms; backoff). Order: what was given a priority, by it; then what has no settled
+ * names, then what only waits to be dated; within each by priority, then queued_at, then id.
+ *
+ * An answer may spare others theirs: MusicBrainz' makes ListenBrainz needless (the same data), and an exact one of ListenBrainz
+ * makes Last.fm needless (unless a person asked) and leaves only the date to MusicBrainz.
  */
 #ifndef SONGBOOKD_STORE_QUEUE_H
 #define SONGBOOKD_STORE_QUEUE_H
@@ -11,6 +15,11 @@
 #include "song/match.h"
 #include "store/db.h"
 
+/* Bit of `asked` beside those of the providers: artist and title are settled, MusicBrainz is only asked for the date. */
+#define QUEUE_SETTLED (1u << PROVIDER_COUNT)
+#define QUEUE_MASKS (2u << PROVIDER_COUNT)
+
+#define QUEUE_ASKED 1000          /* priority of a song that a person asks the providers about: then nobody is spared */
 #define QUEUE_MAX_INTERRUPTED 5   /* deaths of the process with the same song in flight before it gives up on it */
 
 /* Queues songs (by id). Queueing again raises the priority, never lowers it. A song that failed or was asked before is asked anew
@@ -22,7 +31,7 @@ int queue_add(struct db *db, const int64_t *ids, size_t n, int priority, bool ag
 
 struct queue_item {
     int64_t song_id;
-    int priority;
+    int priority;            /* and demand */
     unsigned asked;
     int attempts;
     struct song song;        /* owned: song_deinit */
@@ -75,11 +84,27 @@ struct outcome {
 struct outcome_result {
     bool changed;            /* visible fields or status changed: tell */
     bool left_queue;
+    bool named;              /* its names are done with: just settled, or it left the queue without having been */
     struct song song;        /* the row as stored; song_deinit */
 };
 /* Values of locked fields and of manual songs are kept; their candidates and evidence are stored all the same. An empty answer
  * never deletes a value. Updates evidence, change log, counters of enrichment_state, queue, answers. The song row may be gone:
  * ERR_NOT_FOUND. */
 int queue_outcome(struct db *db, const struct outcome *o, struct outcome_result *out, struct err *e);
+
+/* What a later question found out about the accepted candidate of an answer that is stored already: genres and a year. The song
+ * must still carry the candidate's names, else only the stored candidate and the kept answer learn of it. An empty value changes
+ * nothing, and a year that MusicBrainz' search gave is only made earlier. */
+struct detail {
+    int64_t song_id;
+    enum provider_id answered;             /* whose candidate it is */
+    enum provider_id source;               /* who said it */
+    const char *rule, *reason;             /* of the evidence; static */
+    const struct candidates *candidates;   /* the whole answer, for the cache */
+    int chosen;                            /* the candidate with its new values */
+    const char *pair_key;                  /* as for the outcome; NULL: not cached */
+    int64_t now_ms;
+};
+int queue_detail(struct db *db, const struct detail *d, struct outcome_result *out, struct err *e);
 
 #endif

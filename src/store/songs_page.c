@@ -187,7 +187,7 @@ static void add_names(struct query *q)
     if (f->language)
         with(add(q, "s.language IS NOT NULL AND s.language = ?", " INDEXED BY songs_language"), text_of(f->language));
     if (f->source)
-        with(add(q, "s.source = ?", NULL), text_of(f->source));
+        with(add(q, "s.source = ?", " INDEXED BY songs_source"), text_of(f->source));
     if (f->reason)
         with(add(q, "s.reason = ?", NULL), text_of(f->reason));
 }

@@ -34,13 +34,14 @@ int undo_songs(struct db *db, const struct undo *u, int64_t after, int64_t *ids,
     return rc ? rc : n;
 }
 
-/* Undos are taken back by their batch; see everything() for the one exception. */
+/* Undos are taken back by their batch; see revert_everything for the one exception. What the scan found, or read from all names
+ * together, it would find again. */
 static bool is_meant(const struct undo *u, const char *actor, const char *source)
 {
     if (u->actor || u->source)
         return (!u->actor || logged_same(u->actor, actor)) && (!u->source || logged_same(u->source, source)) &&
                !logged_same(source, "undo");
-    return true;
+    return !logged_same(actor, "scan");
 }
 
 int undo_look(struct db *db, const struct undo *u, struct undo_place *place, int64_t ids[UNDO_LOOK], bool *end, struct err *e)
@@ -147,11 +148,11 @@ static int revert_rows(struct revert *r)
     return rc ? rc : ended;
 }
 
-/* All changes of everybody: the values are those before the first of them, whatever was undone and done again since. */
+/* All changes of persons and the worker: the values are those before the first of them, whatever was undone and done again. */
 static int revert_everything(struct revert *r)
 {
     struct stmt s = stmt_of(r->db, "SELECT id, field, old_value, undone FROM changes WHERE at_ms >= ? AND song_id = ?"
-                                   " ORDER BY id DESC", r->e);
+                                   " AND actor <> 'scan' ORDER BY id DESC", r->e);
 
     stmt_int(&s, r->u->since_ms);
     stmt_int(&s, r->before.id);

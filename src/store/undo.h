@@ -14,7 +14,7 @@ struct undo {                       /* strings borrowed */
     int64_t batch;                  /* this batch ... */
     int64_t song_id;                /* ... only in that song; 0 in all of its songs */
     int64_t since_ms;               /* batch 0: all changes since then (wall ms) ... */
-    const char *actor, *source;     /* ... by this actor, from this source; NULL any. Not those of earlier undos */
+    const char *actor, *source;     /* ... by this actor, from this source; NULL any but the scan. Not those of earlier undos */
     int64_t now_ms;
     int64_t written;                /* the batch that this undo writes; 0 before the first song */
 };

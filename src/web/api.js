@@ -33,12 +33,12 @@ async function problemOf(response) {
     said.detail || response.status + " " + response.statusText, said.errors);
 }
 
-/** Answers {data, etag, status}. more: {etag, signal}. Throws a Problem; an AbortError when signal says so. */
+/** Answers {data, etag, status}. more: {etag, signal, patience in ms}. Throws a Problem; an AbortError when signal says so. */
 export async function request(method, path, body, more = {}) {
   const headers = {};
   if (method !== "GET") headers["Content-Type"] = "application/json";
   if (more.etag) headers["If-Match"] = more.etag;
-  const late = AbortSignal.timeout(PATIENCE_MS);
+  const late = AbortSignal.timeout(more.patience || PATIENCE_MS);
   let response;
   try {
     response = await fetch(BASE + path, {

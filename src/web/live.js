@@ -1,9 +1,10 @@
-// What happens in the daemon, as it happens: the event stream where there is one, else a poll every two seconds.
+// What happens in the daemon, as it happens: the event stream where there is one, else a poll each second or two.
 // One clock looks every second whether we still hear something; it also notices that the machine slept.
 import { get } from "./api.js";
 
 const KINDS = ["hello", "song", "progress", "worker", "provider", "scan", "settings", "gap", "heartbeat", "shutdown"];
-const POLL_MS = 2000;          // also how old a number may become while the worker works
+const POLL_MS = 1000;          // looked at once a second: no number becomes older than two while the worker works
+const PATIENCE_MS = 8000;      // then the page says that the service does not answer
 const SILENCE_MS = 25000;      // a heartbeat comes every 15 s
 const SLEPT_MS = 6000;         // the clock ticks every second; a longer pause was a sleep
 const HIDDEN_MS = 30000;       // a hidden page gives its connection back: browsers have six for all windows
@@ -42,7 +43,7 @@ export async function refresh() {
   asking = true;
   asked = Date.now();
   try {
-    take(await get("progress"));
+    take(await get("progress", { patience: PATIENCE_MS }));
     if (away) { away = false; tell("gap", { reason: "the service was away" }); }
     if (live.mode !== "live") become("poll");
   } catch (e) {
@@ -104,7 +105,7 @@ function tick() {
   if (live.mode === "locked") return;
   if (source && now - heard > SILENCE_MS) lost();
   const quiet = now - Math.max(told, asked);
-  if (live.mode !== "live" ? quiet >= POLL_MS : works() && quiet >= POLL_MS - 300) refresh();
+  if (quiet >= POLL_MS && (live.mode !== "live" || works())) refresh();
   if (!source && live.mode !== "down" && now - tried > STREAM_AGAIN_MS) open();
 }
 

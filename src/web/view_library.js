@@ -11,6 +11,7 @@ const SORTS = ["artist", "title", "-confidence", "confidence", "-updated", "-add
 const STATUSES = ["manual", "enriched", "parsed", "pending", "enrichment_failed"];
 const BANDS = [["0.85", ""], ["0.7", "0.8499"], ["0.6", "0.6999"], ["0.4", "0.5999"], ["0.2", "0.3999"], ["", "0.1999"]];
 const BAND_KEYS = ["high", "medium", "parsed", "review", "low", "needs"];
+const SOURCES = ["name", "musicbrainz", "lastfm", "listenbrainz", "person"];
 const FLAGS = ["no_year", "no_genre", "order_unsure", "duplicate"];
 const KNOWN = ["q", "status", "min_confidence", "max_confidence", "below", "decade", "genre", "language", "vendor", "source", "reason", "presence",
   "added_since", "sort", "year", "min_year", "max_year", ...FLAGS];
@@ -131,7 +132,8 @@ export function view(parameters, go) {
         [any, ...BAND_KEYS.map((k, i) => [String(i), t("label." + k)])], setBand)),
       menu("decade", known.decades, (d) => t("library.decade", { year: d })),
       menu("genre", known.genres, (v) => v), menu("language", known.languages, languageName),
-      menu("vendor", known.vendors, (v) => v), menu("source", known.sources, sourceName),
+      menu("vendor", known.vendors, (v) => v),
+      labelled(t("field.source"), select("source", filter.source, [any, ...SOURCES.map((s) => [s, sourceName(s)])], set)),
       labelled(t("library.more"), select("more", "", [any, ...FLAGS.map((f) => [f, t("worklist." + f)]), ["gone", t("song.gone")]],
         (n, v) => { if (v === "gone") set("presence", "absent"); else if (v) set(v, "true"); facets.querySelector("[name=more]").value = ""; })),
       labelled(t("library.sort"), select("sort", filter.sort || "artist", SORTS.map((s) => [s, t("sort." + s)]), set)));

@@ -1,7 +1,7 @@
 // The first view: how far it is, how long it takes, what the services say; start, pause, resume, stop, rescan.
 import { h, fill, calmly } from "./dom.js";
 import { t, tn, number, percent, duration, has } from "./text.js";
-import { get, post } from "./api.js";
+import { get, post, patch } from "./api.js";
 import { live } from "./live.js";
 import { say, toast, fail } from "./tell.js";
 
@@ -28,11 +28,26 @@ export function providerSentence(p) {
 }
 
 function providerRow(p) {
-  const bad = ["refused", "failing", "offline", "key_refused"].includes(p.state);
+  const bad = ["refused", "failing", "offline", "key_refused", "locked"].includes(p.state);
   return h("li", {},
     h("p", {}, bad ? h("span", { class: "sure orange" }, "") : null, " ", providerSentence(p)),
     h("p", { class: "small soft number" }, t("provider.counts", {
       requests: number(p.requests), found: number(p.found), missed: number(p.not_found), trouble: number(p.refused + p.failed) })));
+}
+
+/** PiKaraoke beside us: what is followed, the offer to fill its empty fields, what was and what was not written and why. */
+function pikaraokeRows(k) {
+  const p = k.publish, held = p.held.reduce((n, x) => n + x.songs, 0);
+  const button = p.wanted || p.possible ? h("button", { type: "button", "data-publish": p.wanted ? "off" : "on",
+    onclick: () => patch("settings", { "pikaraoke.publish": !p.wanted }).catch(fail) }, t("pikaraoke." + (p.wanted ? "off" : "on"))) : null;
+  return [
+    h("p", {}, k.state === "following" ? t("pikaraoke.following", { n: number(k.songs) }) : k.sentence),
+    p.offered ? h("p", {}, t("pikaraoke.offer")) : p.state === "held" || !p.possible ? h("p", {}, p.sentence) : null,
+    p.wanted || p.published ? h("p", { class: "number" }, t("pikaraoke.counts", {
+      published: number(p.published), waiting: number(p.waiting), held: number(held) })) : null,
+    p.held.length ? h("ul", { class: "list" }, p.held.map((x) => h("li", {}, t("pikaraoke." + x.reason, { n: number(x.songs) })))) : null,
+    button ? h("div", { class: "row" }, button) : null,
+  ];
 }
 
 export function view() {
@@ -40,7 +55,10 @@ export function view() {
   const head = h("h1", { id: "headline" });
   const share = h("span", { class: "big" }), done = h("span", { class: "number" }), left = h("p", { class: "number soft" });
   const numbers = h("dl", { class: "numbers" }), providers = h("ul", { class: "list" }), scan = h("p", { class: "soft small" });
-  const problem = h("div", {});
+  const problem = h("div", {}), beside = h("div", {});
+  const besideCard = h("section", { class: "card", "aria-labelledby": "h-pikaraoke", hidden: true },
+    h("h2", { id: "h-pikaraoke" }, t("pikaraoke.title")), beside);
+  let besideDrawn = "";
   const buttons = h("div", { class: "row" });
   let saidState = null, saidTens = null, drawn = "";
 
@@ -58,18 +76,41 @@ export function view() {
     if (hadFocus) buttons.firstChild.focus();
   }
 
+  /* Built once and changed in place: who stands on one of them with the keyboard stays there. */
+  const counts = {};
+  for (const [key, text, address] of [...STATUSES.map((s) => [s, t("status." + s), "status=" + s]), ["queue", t("progress.queue")], ["absent", t("progress.absent"), "presence=absent"]]) {
+    counts[key] = address ? h("a", { href: "#/library?" + address }) : h("span", {});
+    numbers.append(h("div", {}, h("dt", {}, text), h("dd", {}, counts[key])));
+  }
+
   function drawNumbers(p) {
-    const rows = STATUSES.map((s) => [s === "pending" && !p.by_status[s] ? null : s, p.by_status[s]]).filter(([s]) => s);
-    fill(numbers, rows.map(([s, n]) => h("div", {}, h("dt", {}, t("status." + s)),
-      h("dd", {}, h("a", { href: "#/library?status=" + s }, number(n))))),
-      h("div", {}, h("dt", {}, t("progress.queue")), h("dd", {}, number(p.queue_remaining))),
-      p.library.absent ? h("div", {}, h("dt", {}, t("progress.absent")), h("dd", {}, h("a", { href: "#/library?presence=absent" }, number(p.library.absent)))) : null);
+    const now = { ...p.by_status, queue: p.queue_remaining, absent: p.library.absent };
+    for (const key of Object.keys(counts)) {
+      counts[key].textContent = number(now[key]);
+      counts[key].closest("div").hidden = !now[key] && (key === "pending" || key === "absent");
+    }
   }
 
   function drawScan(s) {
-    fill(problem, s && s.problem ? h("div", { class: "note bad" }, h("p", {}, s.problem),
-      h("p", {}, h("button", { type: "button", onclick: () => post("scan", { accept_missing: true }).catch(fail) }, t("scan.accept_missing")))) : null);
-    fill(scan, !s ? "" : s.running ? tn("scan.running", s.files) : s.young ? tn("scan.young", s.young) : tn("scan.last", s.files));
+    const trouble = s && s.problem || "";
+    if (problem.dataset.said !== trouble) {
+      problem.dataset.said = trouble;
+      fill(problem, trouble ? h("div", { class: "note bad" }, h("p", {}, trouble),
+        h("p", {}, h("button", { type: "button", onclick: () => post("scan", { accept_missing: true }).catch(fail) }, t("scan.accept_missing")))) : null);
+    }
+    scan.textContent = !s ? "" : s.running ? tn("scan.running", s.files) : s.young ? tn("scan.young", s.young) : tn("scan.last", s.files);
+  }
+
+  /** Drawn anew only when something changed, so that a button keeps its focus. */
+  function drawBeside(p) {
+    const k = p.pikaraoke, seen = JSON.stringify([k && [k.state, k.songs, k.sentence, k.publish.wanted, k.publish.state, k.publish.offered,
+      k.publish.possible, k.publish.sentence, k.publish.published, k.publish.waiting, k.publish.held], p.held]);
+    if (seen === besideDrawn) return;
+    besideDrawn = seen;
+    besideCard.hidden = !k || (["off", "absent"].includes(k.state) && !p.held);
+    const hadFocus = beside.contains(document.activeElement);
+    fill(beside, p.held ? h("p", { class: "note" }, p.held) : null, k && !["off", "absent"].includes(k.state) ? pikaraokeRows(k) : null);
+    if (hadFocus) beside.querySelector("button")?.focus();
   }
 
   function speak(p) {
@@ -94,6 +135,7 @@ export function view() {
     drawButtons(p);
     drawNumbers(p);
     drawScan(p.scan);
+    drawBeside(p);
     fill(providers, Object.values(p.providers).map(providerRow));
     speak(p);
   }
@@ -113,6 +155,7 @@ export function view() {
         h("div", { class: "head" }, done, left), h("div", { class: "row" }, buttons, review), problem),
       h("section", { class: "card", "aria-labelledby": "h-songs" }, h("h2", { id: "h-songs" }, t("progress.songs")), numbers, scan),
       h("section", { class: "card", "aria-labelledby": "h-services" }, h("h2", { id: "h-services" }, t("progress.services")), providers),
+      besideCard,
     ],
     on(kind) {
       if (kind === "progress") drawCalmly();

@@ -5,7 +5,7 @@ import { t, tn, number, has, remember, remembered } from "./text.js";
 import { get, post, request, query } from "./api.js";
 import { live } from "./live.js";
 import { toast, fail, say } from "./tell.js";
-import { candidateList, fileName, likes, names, sides, sourceName, sure, plainName } from "./song.js";
+import { candidateList, readCandidates, fileName, likes, names, sides, sourceName, sure, plainName } from "./song.js";
 import { keys } from "./keys.js";
 
 const AHEAD = 20;
@@ -67,7 +67,7 @@ export function view(parameters, go) {
   async function drawCandidates(row, at) {
     candidates = [];
     try {
-      candidates = (await get("songs/" + row.song.id + "/suggestions?limit=5")).suggestions.filter((c) => !c.rejected);
+      candidates = (await readCandidates(row.song.id)).suggestions;
     } catch { /* the decision needs none */ }
     if (row !== current()) return;
     fill(at, candidates.length ? [h("h2", {}, t("hints.title")), candidateList(candidates, take)] : [h("p", { class: "soft" }, t("hints.none")),
@@ -99,7 +99,7 @@ export function view(parameters, go) {
     bar.max = Math.max(1, total);
     bar.value = decided;
     if (!row) { drawEmpty(); return; }
-    const hints = h("div", { class: "tight" });
+    const hints = h("div", { class: "tight" }), hadFocus = card.contains(document.activeElement);
     // nothing suggested: the other order is what may be wrong, and without an artist there is none
     const after = row.after || (row.before.artist ? { ...row.before, artist: row.before.title, title: row.before.artist } : row.before);
     const head = !row.after && !row.before.artist ? null : row.after ? t("review.after", { source: sourceName(row.after.source), score: number(row.after.score, 2) }) : t("review.after_swap");
@@ -112,6 +112,7 @@ export function view(parameters, go) {
           act("V", "verify", verify, !row.after), row.before.artist ? act("S", "swap", swap) : null, act("F", "tidy", tidy), act("E", "edit", edit),
           act("N", "skip", skip), row.after ? act("X", "reject", reject) : null, done.length ? act("U", "undo", undo) : null),
         hints]);
+    if (hadFocus) card.focus({ preventScroll: true });
     if (!editing) drawCandidates(row, hints);
   }
 
@@ -140,8 +141,7 @@ export function view(parameters, go) {
 
   /** The song as it is now, with the best suggestion of now. */
   async function reread(row) {
-    const song = await get("songs/" + row.song.id), { suggestions } = await get("songs/" + row.song.id + "/suggestions?limit=5");
-    const best = suggestions.find((s) => !s.rejected);
+    const song = await get("songs/" + row.song.id), [best] = (await readCandidates(row.song.id)).suggestions;
     row.song = song;
     row.stale = false;
     row.before = { artist: song.artist, title: song.title, year: song.year, genre: song.genre };
@@ -239,7 +239,7 @@ export function view(parameters, go) {
       h("p", { class: "row" }, h("a", { class: "button", href: "#/bulk" }, t("review.bulk")), h("button", { type: "button", class: "plain", onclick: () => document.dispatchEvent(new Event("show-keys")) }, t("keys.title"))),
     ],
     on(kind, data) {
-      if (kind === "gap") restart();
+      if (kind === "gap" && !editing) restart();
       if (kind !== "song" || busy) return;
       const row = pile.find((r) => r.song.id === data.song.id);
       if (!row || data.song.version <= row.song.version) return;

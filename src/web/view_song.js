@@ -4,7 +4,7 @@ import { t, has } from "./text.js";
 import { get, post, request } from "./api.js";
 import { live } from "./live.js";
 import { toast, fail, say } from "./tell.js";
-import { FIELDS, candidateList, change, fileName, names, sides, sure, plainName } from "./song.js";
+import { FIELDS, candidateList, readCandidates, change, fileName, names, sides, sure, plainName } from "./song.js";
 import { changeList } from "./view_history.js";
 
 const LOAD_FROM = 0.6;        // suggestions are asked for by themselves from this confidence on
@@ -56,7 +56,7 @@ export function view(parameters, go, id) {
     return h("div", {}, h("div", { class: "field" },
       h("label", { for: "f-" + name }, t("field." + name), inputs[name]),
       h("button", { type: "button", "aria-pressed": String(locked), "data-lock": name, title: t(locked ? "song.unlock" : "song.lock"),
-        "aria-label": t(locked ? "song.unlock_field" : "song.lock_field", { field: t("field." + name) }), onclick: () => lock(name, locked) },
+        "aria-label": t("song.lock_field", { field: t("field." + name) }), onclick: () => lock(name, locked) },
       icon(locked ? "lock" : "open"))),
     h("p", { class: "error small", id: "e-" + name }));
   }
@@ -166,7 +166,7 @@ export function view(parameters, go, id) {
 
   async function readHints(ask) {
     try {
-      const answer = ask ? await post(path + "/suggestions") : await get(path + "/suggestions");
+      const answer = await readCandidates(id, ask);
       candidates = answer.suggestions;
       drawHints(ask && !answer.complete ? t("hints.incomplete") : "");
       if (!ask && !candidates.length && song.confidence >= LOAD_FROM && song.metadata_status !== "manual" && canAsk()) readHints(true);
@@ -232,10 +232,9 @@ export function view(parameters, go, id) {
     title: t("nav.song"),
     el: [h("p", {}, h("a", { href: "#/library", onclick: (e) => { if (history.length > 1) { e.preventDefault(); history.back(); } } }, "← ", t("song.back"))), head, page, why, past],
     on(kind, data) {
-      if (kind === "gap") read();
+      if (kind === "gap") readAgain();
       if (kind !== "song" || data.song.id !== Number(id) || !song || data.song.version <= song.version) return;
-      // while somebody is typing, the older version stays the basis: saving then shows both
-      if (Object.values(inputs).some((i) => i.dataset.touched)) { song.stale = true; drawStale(data.song); return; }
+      if (isTouched()) { drawStale(data.song); return; }
       song = data.song;
       etag = '"v' + song.version + '"';
       draw();
@@ -243,6 +242,17 @@ export function view(parameters, go, id) {
       readPast();
     },
   };
+
+  /** While somebody is typing, the older version stays the basis: saving then shows both. */
+  function isTouched() {
+    return Object.values(inputs).some((i) => i.dataset.touched);
+  }
+
+  async function readAgain() {
+    if (!song || !isTouched()) { read(); return; }
+    const now = await get(path).catch(() => null);
+    if (now && now.version > song.version) drawStale(now);
+  }
 
   function drawStale(now) {
     fill(conflict, h("p", { class: "note" }, t("conflict.meanwhile", { name: plainName(now) })));

@@ -12,16 +12,23 @@ export function view() {
     return h("li", { class: "head", "data-key": l.key },
       h("a", { href: "#/library" + query(l.filter) }, has("worklist." + l.key) ? t("worklist." + l.key) : l.sentence),
       h("span", { class: "row" },
-        requeue && h("button", { type: "button", onclick: () => post("queue", { filter: l.filter, demand: "asked" })
+        requeue && h("button", { type: "button", "aria-label": t("worklist.requeue") + ": " + t("worklist." + l.key), onclick: () => post("queue", { filter: l.filter, demand: "asked" })
           .then((a) => toast(tn("worklist.requeued", a.queued))).catch(fail) }, t("worklist.requeue")),
         h("strong", { class: "number" }, number(l.count))));
+  }
+
+  function count(l) {
+    const at = list.querySelector("[data-key=" + l.key + "] strong");
+    if (at) at.textContent = number(l.count);
   }
 
   async function read() {
     try {
       const work = await get("worklist");
-      fill(review, h("div", { class: "head" }, h("a", { href: "#/review" }, tn("progress.review", work.review.count)), h("strong", { class: "number" }, number(work.review.count))));
-      fill(list, work.lists.map(row));
+      if (!review.contains(document.activeElement)) fill(review, h("div", { class: "head" }, h("a", { href: "#/review" }, tn("progress.review", work.review.count)), h("strong", { class: "number" }, number(work.review.count))));
+      // with the keyboard on one of them only the numbers change
+      if (list.contains(document.activeElement)) for (const l of work.lists) count(l);
+      else fill(list, work.lists.map(row));
     } catch (e) { fail(e); }
   }
 

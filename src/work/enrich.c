@@ -1,6 +1,6 @@
 /* The worker: its commands and persisted wish, what it tells, and its end; see enrich.h.
  *
- * The work itself is done by lanes (lane.c) and jobs (job.c). Loop thread only.
+ * The work itself is done by lanes (lane.c), jobs (job.c) and batches (batch.c). Loop thread only.
  */
 #include "work/enrich_internal.h"
 
@@ -59,6 +59,11 @@ void enrich_release(struct enrich *w)
 
     if (--w->open == 0 && w->closing)
         closed(arg);
+}
+
+void enrich_retained(struct enrich *w)
+{
+    w->open++;
 }
 
 void enrich_free(struct enrich *w)
@@ -135,7 +140,8 @@ static void restore_lane(struct lane *l, const struct provider_state *kept)
     rate_limit_restore(l->limit, last_start(l, kept, wall));
     rest = bounded_rest(kept->refused_until_ms, wall, 3600 * 1000);
     if (rest) {
-        l->resume_at = now + rest;
+        for (int e = 0; e < ENDPOINTS_MAX; e++)
+            l->ends[e].resume_at = now + rest;
         rate_limit_hold(l->limit, rest);
     }
 }
@@ -242,6 +248,7 @@ struct enrich *enrich_new(const struct enrich_deps *d, void (*ready)(void *arg, 
     w->d = *d;
     w->open = 1;
     list_init(&w->jobs);
+    list_init(&w->batches);
     list_init(&w->asks);
     make_user_agent(w);
     w->last_advance = clock_mono(d->clock);
@@ -274,6 +281,7 @@ void enrich_close(struct enrich *w, void (*closed)(void *arg), void *arg)
     w->closed_arg = arg;
     list_each_safe(pos, tmp, &w->jobs)
         job_cancel(container_of(pos, struct job, link));
+    batches_cancel(w);
     list_each_safe(pos2, tmp2, &w->asks)
         ask_finish(container_of(pos2, struct ask, link), ERR_CANCELED);
     for (int i = 0; i < PROVIDER_COUNT; i++)
@@ -290,7 +298,7 @@ static bool has_settled_songs(const struct enrich *w)
 {
     unsigned usable = enrich_usable(w);
 
-    for (unsigned asked = 1; asked < 1u << PROVIDER_COUNT; asked++)
+    for (unsigned asked = 1; asked < QUEUE_MASKS; asked++)
         if ((asked & usable) == usable && dbq_counts(w->d.q)->queued_asked[asked] > 0)
             return true;
     return false;
@@ -309,7 +317,7 @@ void enrich_wake(struct enrich *w)
 
 bool enrich_is_idle(const struct enrich *w)
 {
-    if (!list_is_empty(&w->jobs) || w->settling || !w->ready)
+    if (!list_is_empty(&w->jobs) || !list_is_empty(&w->batches) || w->settling || !w->ready)
         return false;
     for (int i = 0; i < PROVIDER_COUNT; i++)
         if (w->lanes[i].peeking)
@@ -322,10 +330,11 @@ uint64_t enrich_last_advance(const struct enrich *w)
     return w->last_advance;
 }
 
-void enrich_advanced(struct enrich *w, bool left_queue)
+void enrich_advanced(struct enrich *w, const struct outcome_result *r)
 {
     w->last_advance = clock_mono(w->d.clock);
-    if (left_queue)
+    w->named += r->named;
+    if (r->left_queue)
         enrich_count_done(w);
     events_progress_changed(w->d.events);
 }
@@ -445,7 +454,7 @@ void enrich_reconfigure(struct enrich *w)
             continue;
         lane_configure(l);
         if (!lane_is_usable(l))
-            lane_drop_armed(l);
+            lane_drop_turns(l);
         lane_publish(l);
     }
     enrich_settle(w);
@@ -552,7 +561,7 @@ void enrich_command(struct enrich *w, enum worker_command cmd, worker_cb done, v
         if (!enrich_is_running(w))
             for (int i = 0; i < PROVIDER_COUNT; i++)
                 if (w->lanes[i].p)
-                    lane_drop_armed(&w->lanes[i]);
+                    lane_drop_turns(&w->lanes[i]);
     }
     w->open++;
     dbq_write(w->d.q, &c->op);

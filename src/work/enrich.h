@@ -51,8 +51,8 @@ enum worker_mode enrich_mode(const struct enrich *w);
 void enrich_wake(struct enrich *w);
 /* Settings changed: keys, rates, URLs, enabled are read anew. */
 void enrich_reconfigure(struct enrich *w);
-/* Others need the machine: SLOW, each provider is asked once in five seconds at most; STOP, no song is taken off the queue. What is
- * in flight ends, and what a person asks for is asked all the same. sentence (copied) says why; NULL with HOLD_NONE. */
+/* Others need the machine: SLOW, each provider is asked once in five seconds at most; STOP, no song is taken off the queue.
+ * What is in flight ends, and what a person asks for is asked all the same. sentence (copied) says why. */
 enum hold_level { HOLD_NONE, HOLD_SLOW, HOLD_STOP };
 void enrich_hold(struct enrich *w, enum hold_level level, const char *sentence);
 /* True when nothing is in flight or takeable now. */
@@ -60,9 +60,12 @@ bool enrich_is_idle(const struct enrich *w);
 /* Monotonic ms of the last time a song advanced; for --wait. */
 uint64_t enrich_last_advance(const struct enrich *w);
 
-/* Members of /progress that the worker knows: running paused total_* started_at state rate_per_second eta_seconds offline
+/* Members of /progress that the worker knows: running paused total_* started_at state rate_per_second eta_seconds
+ * dating_remaining requests dating_requests requests_per_song offline
  * providers{...}. */
 void enrich_progress_json(const struct enrich *w, struct json_out *o);
+/* One line about the requests of this run, for the log and the end of --once. */
+void enrich_summary(const struct enrich *w, char *out, size_t size);
 /* The array for GET /providers. */
 void enrich_providers_json(const struct enrich *w, struct json_out *o);
 /* Asks the usable providers for one song now, outside the queue's order but within the limits (POST suggestions);

@@ -21,6 +21,12 @@ static double rate_per_second(const struct enrich *w)
     return (double)sum / RATE_SECONDS;
 }
 
+/* In bulk: four requests for the names of a hundred songs in both orders, one for their genres. */
+static double requests_per_song(const struct lane *l)
+{
+    return l->p->in_bulk ? 0.05 : 1;
+}
+
 /* Songs a lane has yet to ask for, by the budget it has; the slowest lane decides. -1 when it cannot be said. */
 static double eta_seconds(const struct enrich *w)
 {
@@ -36,10 +42,10 @@ static double eta_seconds(const struct enrich *w)
         double s;
         if (!lane_is_usable(&w->lanes[i]))
             continue;
-        for (unsigned mask = 0; mask < 1u << PROVIDER_COUNT; mask++)
+        for (unsigned mask = 0; mask < QUEUE_MASKS; mask++)
             if (!(mask & 1u << i))
                 songs += c->queued_asked[mask];
-        s = ((double)songs * lane_interval(&w->lanes[i]) + (double)lane_rest_ms(&w->lanes[i])) / 1000;
+        s = ((double)songs * requests_per_song(&w->lanes[i]) * lane_interval(&w->lanes[i]) + (double)lane_rest_ms(&w->lanes[i])) / 1000;
         if (s > longest)
             longest = s;
     }
@@ -51,15 +57,47 @@ static bool all_offline(const struct enrich *w)
     unsigned usable = enrich_usable(w);
 
     for (int i = 0; i < PROVIDER_COUNT; i++)
-        if (usable & 1u << i && !w->lanes[i].offline)
+        if (usable & 1u << i && !lane_is_offline(&w->lanes[i]))
             return false;
     return usable != 0;
+}
+
+struct sums { uint64_t requests, dating; };
+
+static struct sums sum_requests(const struct enrich *w)
+{
+    struct sums s = {0};
+
+    for (int i = 0; i < PROVIDER_COUNT; i++) {
+        s.requests += w->lanes[i].requests;
+        s.dating += w->lanes[i].dating;
+    }
+    return s;
+}
+
+/* Dating searches come later and one by one: they would hide what naming costs. */
+static double requests_for_a_song(const struct enrich *w, struct sums s)
+{
+    return w->named ? (double)(s.requests - s.dating) / (double)w->named : 0;
+}
+
+void enrich_summary(const struct enrich *w, char *out, size_t size)
+{
+    struct sums s = sum_requests(w);
+    size_t at = (size_t)snprintf(out, size, "%llu requests, %.3f a song named, and %llu dating searches",
+                                 (unsigned long long)(s.requests - s.dating), requests_for_a_song(w, s), (unsigned long long)s.dating);
+
+    for (int i = 0; i < PROVIDER_COUNT && at < size; i++)
+        if (w->lanes[i].p && w->lanes[i].requests)
+            at += (size_t)snprintf(out + at, size - at, "; %s %llu (%.0f %% of its budget)", provider_name((enum provider_id)i),
+                                   (unsigned long long)w->lanes[i].requests, 100 * lane_budget_used(&w->lanes[i]));
 }
 
 void enrich_progress_json(const struct enrich *w, struct json_out *o)
 {
     const struct counts *c = dbq_counts(w->d.q);
     double eta = eta_seconds(w);
+    struct sums sums = sum_requests(w);
     char stamp[32];
 
     json_put_bool(o, "running", w->wish.running);
@@ -76,6 +114,10 @@ void enrich_progress_json(const struct enrich *w, struct json_out *o)
         json_put_null(o, "eta_seconds");
     else
         json_put_int(o, "eta_seconds", (int64_t)(eta + 0.999));
+    json_put_int(o, "dating_remaining", c->dating);
+    json_put_int(o, "requests", (int64_t)sums.requests);
+    json_put_int(o, "dating_requests", (int64_t)sums.dating);
+    json_put_num(o, "requests_per_song", requests_for_a_song(w, sums), 3);
     json_put_bool(o, "offline", all_offline(w));
     json_put_str(o, "held", w->hold == HOLD_NONE ? NULL : w->hold_why);
     json_open(o, "providers", '{');

@@ -55,11 +55,18 @@ static struct job *job_alloc(struct lane *l)
     j->lane = l;
     j->chosen = -1;
     list_init(&j->link);
-    list_init(&j->slot_link);
-    buf_init(&j->body, 0);
+    list_init(&j->turn.link);
+    reply_init(&j->reply);
     list_add(&l->w->jobs, &j->link);
     l->w->open++;
     return j;
+}
+
+/* MusicBrainz' data settles the order; Last.fm has entries for many a pair that its listeners exchanged, and is to be confirmed.
+ * Below the band of vendor habits the name's own order is open. */
+bool job_order_is_open(const struct queue_item *i)
+{
+    return (i->agreed & ~(1u << PROVIDER_LASTFM)) == 0 && i->parsed_confidence < 0.70 && i->song.artist && i->song.artist[0];
 }
 
 struct job *job_new(struct lane *l, struct queue_item *item)
@@ -71,8 +78,7 @@ struct job *job_new(struct lane *l, struct queue_item *item)
     j->artist = mem_strdup(j->item.song.artist ? j->item.song.artist : "");
     j->title = mem_strdup(j->item.song.title ? j->item.song.title : "");
     j->pair_key = fold_pair(j->artist, j->title);
-    /* a provider that agreed has settled the order; below the band of vendor habits it is open */
-    j->order_open = j->item.agreed == 0 && j->item.parsed_confidence < 0.70 && j->artist[0];
+    j->order_open = job_order_is_open(&j->item);
     j->from_cache = j->item.cached || j->item.cached_not_found;
     return j;
 }
@@ -90,14 +96,52 @@ struct job *job_new_test(struct lane *l, test_cb done, void *arg)
     return j;
 }
 
-static void forget_reply(struct job *j)
+void reply_init(struct reply *r)
 {
-    free(j->content_type);
-    free(j->retry_after);
-    free(j->rate_zone);
-    j->content_type = j->retry_after = j->rate_zone = NULL;
-    buf_deinit(&j->body);
-    buf_init(&j->body, 0);
+    *r = (struct reply){0};
+    buf_init(&r->body, 0);
+}
+
+void reply_deinit(struct reply *r)
+{
+    free(r->content_type);
+    free(r->retry_after);
+    free(r->rate_zone);
+    free(r->rate_remaining);
+    free(r->rate_reset_in);
+    buf_deinit(&r->body);
+    reply_init(r);
+}
+
+void reply_take(struct reply *r, const struct fetch_result *f)
+{
+    reply_deinit(r);
+    r->transport = f->code;
+    r->status = f->status;
+    r->content_type = mem_strdup(f->content_type);
+    r->retry_after = mem_strdup(f->retry_after);
+    r->rate_zone = mem_strdup(f->rate_zone);
+    r->rate_remaining = mem_strdup(f->rate_remaining);
+    r->rate_reset_in = mem_strdup(f->rate_reset_in);
+    if (f->body) {
+        buf_deinit(&r->body);
+        r->body = *f->body;
+        buf_init(f->body, 0);
+    }
+}
+
+struct provider_reply reply_view(const struct reply *r)
+{
+    return (struct provider_reply){
+        .transport = r->transport,
+        .status = r->status,
+        .content_type = r->content_type,
+        .retry_after = r->retry_after,
+        .rate_zone = r->rate_zone,
+        .rate_remaining = r->rate_remaining,
+        .rate_reset_in = r->rate_reset_in,
+        .body = {r->body.data ? r->body.data : "", r->body.len},
+    };
 }
 
 static void job_end(struct job *j)
@@ -106,12 +150,12 @@ static void job_end(struct job *j)
 
     job_move(j, JOB_DONE);
     list_del(&j->link);
-    list_del(&j->slot_link);
+    turn_leave(&j->turn);
     queue_item_deinit(&j->item);
     free(j->artist);
     free(j->title);
     free(j->pair_key);
-    forget_reply(j);
+    reply_deinit(&j->reply);
     candidates_deinit(&j->candidates);
     provider_answer_deinit(&j->answer);
     song_deinit(&j->result.song);
@@ -167,7 +211,7 @@ static void job_refund(struct job *j, uint64_t wait_ms)
     }
     job_move(j, JOB_REFUND);
     j->refund_until_ms = wait_ms ? wall(j) + (int64_t)wait_ms : 0;
-    j->op = (struct dbq_op){.run = run_refund, .done = refund_done};
+    j->op = (struct dbq_op){.run = run_refund, .done = refund_done, .flags = lane_patience(j->lane)};
     dbq_write(j->lane->w->d.q, &j->op);
 }
 
@@ -189,7 +233,7 @@ static void store_done(struct dbq_op *op, int rc)
         log_error("enrich", "cannot store an answer: %s song=%lld provider=%s", err_text(&op->err), (long long)j->item.song_id,
                   provider_name(j->lane->p->id));
     if (rc == 0) {
-        enrich_advanced(w, j->result.left_queue);
+        enrich_advanced(w, &j->result);
         enrich_song_stored(w, &j->result, provider_name(j->lane->p->id));
     }
     job_end_and_wake(j, rc && rc != ERR_NOT_FOUND);
@@ -225,7 +269,7 @@ static void job_store(struct job *j, int kind)
         .detail = j->answer.detail,
         .now_ms = wall(j),
     };
-    j->op = (struct dbq_op){.run = run_store, .done = store_done};
+    j->op = (struct dbq_op){.run = run_store, .done = store_done, .flags = lane_patience(l)};
     dbq_write(l->w->d.q, &j->op);
 }
 
@@ -265,14 +309,7 @@ static void read_on_pool(uv_work_t *work)
 {
     struct job *j = container_of(work, struct job, work);
     struct wanted w = job_wanted(j);
-    struct provider_reply reply = {
-        .transport = j->transport,
-        .status = j->status,
-        .content_type = j->content_type,
-        .retry_after = j->retry_after,
-        .rate_zone = j->rate_zone,
-        .body = {j->body.data ? j->body.data : "", j->body.len},
-    };
+    struct provider_reply reply = reply_view(&j->reply);
 
     provider_answer_deinit(&j->answer);
     if (j->from_cache) {
@@ -291,11 +328,19 @@ static bool may_ask(const struct job *j)
     return !j->closing && enrich_is_running(j->lane->w) && lane_is_usable(j->lane);
 }
 
+static bool job_go(struct turn *t);
+static void job_drop_turn(struct turn *t);
+
 static void job_slot(struct job *j)
 {
+    int rank = j->item.priority > 0 ? RANK_WANTED : j->item.asked & QUEUE_SETTLED ? RANK_DATE : RANK_SONG;
+    int end = lane_front(j->lane);
+
+    if (j->item.song_id == 0 && j->lane->p->in_bulk)   /* a test is about the token, when there is one */
+        end = j->lane->key[0] ? LISTENBRAINZ_LOOKUP : LISTENBRAINZ_LABS;
     job_move(j, JOB_SLOT);
-    list_add(&j->lane->slots, &j->slot_link);
-    lane_slot_wanted(j->lane);
+    turn_init(&j->turn, j->lane, end < 0 ? ENDPOINT_MAIN : end, rank, job_go, job_drop_turn);
+    turn_wait(&j->turn);
 }
 
 /* Half an answer is none: whoever may not ask on gives the song back whole. */
@@ -316,9 +361,12 @@ static void after_read(uv_work_t *work, int status)
     enum answer_class kind = j->answer.kind;
 
     (void)status;
-    forget_reply(j);
-    if (!j->from_cache)
-        lane_took_answer(l, &j->answer);
+    reply_deinit(&j->reply);
+    if (!j->from_cache) {
+        lane_took_answer(l, j->turn.end, &j->answer);
+        l->found += kind == ANSWER_FOUND;
+        l->not_found += kind == ANSWER_NOT_FOUND;
+    }
     if (j->item.song_id == 0) {
         end_test(j, 0);
         return;
@@ -337,7 +385,7 @@ static void after_read(uv_work_t *work, int status)
         return;
     case ANSWER_REFUSED:
         /* the song rests a little longer than the lane does, so that others get their turn: 2 s to 32 s, jittered */
-        job_refund(j, (2000u << (l->refusals < 4 ? l->refusals : 4)) + (unsigned)(rand() % 1000));
+        job_refund(j, (2000u << (l->ends[j->turn.end].refusals < 4 ? l->ends[j->turn.end].refusals : 4)) + (unsigned)(rand() % 1000));
         return;
     case ANSWER_KEY:
     case ANSWER_OFFLINE:
@@ -356,37 +404,16 @@ static void job_read(struct job *j)
 
 static void on_sent(void *arg)
 {
-    struct job *j = arg;
-
-    if (!j->lane->limit)
-        return;
-    if (j->unsent)
-        rate_limit_sent(j->lane->limit);
-    else
-        rate_limit_sent_again(j->lane->limit);
-    j->unsent = false;
+    turn_went_out(&((struct job *)arg)->turn);
 }
 
 static void on_fetched(void *arg, const struct fetch_result *r)
 {
     struct job *j = arg;
-    struct lane *l = j->lane;
 
     j->fetch = NULL;
-    l->in_flight--;
-    if (j->unsent)
-        on_sent(j);   /* it never went out: its place in the window is free after a second */
-    j->transport = r->code;
-    j->status = r->status;
-    j->content_type = mem_strdup(r->content_type);
-    j->retry_after = mem_strdup(r->retry_after);
-    j->rate_zone = mem_strdup(r->rate_zone);
-    if (r->body) {
-        buf_deinit(&j->body);
-        j->body = *r->body;
-        buf_init(r->body, 0);
-    }
-    lane_slot_wanted(l);
+    reply_take(&j->reply, r);
+    turn_back(&j->turn);
     if (r->code == ERR_CANCELED)
         job_refund(j, 0);
     else
@@ -403,8 +430,9 @@ static void job_unaskable(struct job *j)
         end_test(j, ERR_INVALID);
 }
 
-bool job_fetch(struct job *j)
+static bool job_go(struct turn *t)
 {
+    struct job *j = container_of(t, struct job, turn);
     struct lane *l = j->lane;
     struct wanted w = job_wanted(j);
     struct provider_request request = {0};
@@ -412,13 +440,13 @@ bool job_fetch(struct job *j)
     struct err e = {0};
     int rc;
 
-    list_del(&j->slot_link);
     if (l->p->build(&l->settings, &w, j->stage, &request)) {
         job_unaskable(j);
         return false;
     }
     o.url = request.url;
     o.header = request.header;
+    o.post_body = request.body;
     o.secret = l->key;
     rc = fetch_start(l->w->d.http, &o, on_fetched, j, &j->fetch, &e);
     provider_request_deinit(&request);
@@ -431,12 +459,20 @@ bool job_fetch(struct job *j)
         return false;
     }
     job_move(j, JOB_FETCH);
-    rate_limit_unsent(l->limit);
-    j->unsent = true;
-    l->in_flight++;
-    l->requests++;
-    l->kept.last_start_ms = wall(j);
+    turn_sent(t);
+    l->dating += (j->item.asked & QUEUE_SETTLED) != 0;
     return true;
+}
+
+/* A test asks on: a person wants to know. */
+static void job_drop_turn(struct turn *t)
+{
+    struct job *j = container_of(t, struct job, turn);
+
+    if (j->item.song_id)
+        job_cancel(j);
+    else
+        turn_wait(t);
 }
 
 /* --- the attempt, written before the request --------------------------------------------------- */
@@ -477,7 +513,9 @@ void job_start(struct job *j)
         job_read(j);
         return;
     }
-    j->op = (struct dbq_op){.run = run_begin, .done = begin_done};
+    /* a lane that has nothing ready would lose its pace by waiting */
+    j->op = (struct dbq_op){
+        .run = run_begin, .done = begin_done, .flags = list_is_empty(&j->lane->turns) ? 0 : lane_patience(j->lane)};
     dbq_write(j->lane->w->d.q, &j->op);
 }
 
@@ -490,7 +528,7 @@ void job_cancel(struct job *j)
 {
     j->closing = true;
     if (j->state == JOB_SLOT) {
-        list_del(&j->slot_link);
+        turn_leave(&j->turn);
         job_refund(j, 0);
     } else if (j->state == JOB_FETCH && j->fetch) {
         fetch_cancel(j->fetch);

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 
 #define LOOK_MS 5000
+#define LAST_LOOK_MS 1000
 
 struct manners {
     struct manners_deps d;
@@ -90,7 +91,13 @@ struct manners *manners_new(const struct manners_deps *d)
 
 void manners_committed(struct manners *m)
 {
-    if (!m->closing && !m->busy && !uv_is_active((uv_handle_t *)&m->timer))
+    bool work = dbq_counts(m->d.q)->queued > 0 || pikaraoke_is_following(m->d.pikaraoke);
+
+    if (m->closing || m->busy)
+        return;
+    if (!work)                        /* one last look at what was written, then rest */
+        uv_timer_start(&m->timer, on_timer, LAST_LOOK_MS, 0);
+    else if (!uv_is_active((uv_handle_t *)&m->timer))
         uv_timer_start(&m->timer, on_timer, 0, 0);
 }
 

@@ -8,7 +8,6 @@
 
 #define LOOK_MS 1000
 #define WAIT_MS 5000                  /* where nothing can be read yet */
-#define IDLE_WAIT_MS 60000            /* where nobody spoke of PiKaraoke: a machine without it is left asleep */
 #define HELD_AGAIN_MS 300000          /* held back songs are looked at again when something changed, so often at most */
 
 bool pikaraoke_is_readable(const struct pikaraoke *p)
@@ -143,19 +142,21 @@ static void take_change(struct pikaraoke *p)
     }
 }
 
+/* Where nobody spoke of PiKaraoke it is looked for after each scan only: a machine without it is left asleep. */
 static uint64_t look_ms(const struct pikaraoke *p)
 {
+    bool spoken_of = p->remembered_path || config_text(p->d.config, OPT_PIKARAOKE_DATABASE)[0];
+
     if (p->now.state == PK_READABLE)
         return LOOK_MS;
-    return p->now.state != PK_ABSENT || p->remembered_path || config_text(p->d.config, OPT_PIKARAOKE_DATABASE)[0] ? WAIT_MS
-                                                                                                                : IDLE_WAIT_MS;
+    return p->now.state == PK_ABSENT && !spoken_of ? 0 : WAIT_MS;
 }
 
 static void on_timer(uv_timer_t *t);
 
 static void go_on(struct pikaraoke *p)
 {
-    if (p->started)
+    if (p->started && look_ms(p))
         uv_timer_start(&p->timer, on_timer, look_ms(p), 0);
     follow_step(&p->follow);
     publish_step(&p->publish);
@@ -183,7 +184,10 @@ static void look_done(struct dbq_op *op, int rc)
     }
     if (p->ready) {
         void (*ready)(void *, int) = p->ready;
+        const char *guessed[FOLDERS_LEFT_OUT] = {NULL, p->d.usual_folder};
         p->ready = NULL;
+        if (pikaraoke_is_readable(p) && !p->remembered_folder)   /* where its songs are is known now, and need not be guessed */
+            scan_leave_out(p->d.scan, guessed);
         ready(p->ready_arg, rc == ERR_CLOSED ? rc : 0);
     } else if (!p->closing) {
         go_on(p);
@@ -374,6 +378,12 @@ void pikaraoke_look_now(struct pikaraoke *p)
 {
     p->follow.wanted = true;
     start_look(p);
+}
+
+void pikaraoke_scanned(struct pikaraoke *p)
+{
+    if (p->started && !pikaraoke_is_readable(p))
+        start_look(p);
 }
 
 bool pikaraoke_is_settled(const struct pikaraoke *p)

@@ -51,6 +51,7 @@ void pikaraoke_reconfigure(struct pikaraoke *p);
 void pikaraoke_committed(struct pikaraoke *p);
 /* Looks through its whole list now, for a person who asks for a scan. */
 void pikaraoke_look_now(struct pikaraoke *p);
+void pikaraoke_scanned(struct pikaraoke *p);            /* a scan of ours ended: PiKaraoke may have come */
 /* Nothing is under way, and its list was read once if there is one. */
 bool pikaraoke_is_settled(const struct pikaraoke *p);
 bool pikaraoke_is_following(const struct pikaraoke *p);  /* its list can be read */

@@ -12,6 +12,9 @@ static void put_sentence(const struct pikaraoke *p, struct json_out *o)
 {
     if (p->off)
         json_put_str(o, "sentence", "PiKaraoke is not looked for");
+    else if (p->now.state == PK_ABSENT && p->remembered_path)
+        json_put_str(o, "sentence", "PiKaraoke's database is gone; its songs are kept, and with [pikaraoke] database=none"
+                                    " songbookd looks through the folder itself");
     else if (p->now.state != PK_READABLE)
         json_put_str(o, "sentence", p->now.why);
     else if (p->follow.empty)

@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -18,6 +19,7 @@ os.environ.setdefault("SONGBOOKD_BUILD", str(ROOT / "build"))
 sys.path[:0] = [str(ROOT / "test"), str(ROOT / "test/integration")]
 from conftest import BUILD, Daemon, wait_for  # noqa: E402
 from fake.catalogue import Catalogue  # noqa: E402
+from fake.pikaraoke import StandIn  # noqa: E402
 from fake.providers import FakeProviders  # noqa: E402
 
 TEMP = os.environ.get("SONGBOOKD_BENCH_DIR")    # where the libraries are made; default the system's
@@ -219,14 +221,19 @@ TYPED = ("b", "ba", "band", "band of 0", "band of 012", "band of 01234", "tune",
          "artist 099", "karaoke", "0", "04", "no such name")
 
 
+NOTHING = "one song, beside them"      # one row read on the pool: what machine and scheduler take
+
+
 def dashboard_asks(d, connection):
     """(kind, server's milliseconds) of what a person at the dashboard causes."""
-    def ask(kind, path):
-        answer = d.request("GET", path, connection=connection)
-        assert answer.status == 200, (path, answer.body)
-        times.append((kind, float(re.search(r"app;dur=([\d.]+)", answer.headers["server-timing"]).group(1))))
-        return answer.json
     times = []
+
+    def ask(kind, path):
+        for k, p in ((NOTHING, "songs/1"), (kind, path)):
+            answer = d.request("GET", p, connection=connection)
+            assert answer.status == 200, (p, answer.body)
+            times.append((k, float(re.search(r"app;dur=([\d.]+)", answer.headers["server-timing"]).group(1))))
+        return answer.json
     for path in ("progress", "worklist", "songs?limit=50&sort=artist", "review?limit=20"):
         ask("first view", path)
     for text in TYPED:
@@ -259,10 +266,10 @@ def bench_dashboard():
         took = time.monotonic() - began
         asked = fake.requests("lastfm") + fake.requests("musicbrainz") - before
         say("dashboard: %d songs, %d requests in %.0f s, %.1f requests a second to the providers meanwhile; time in the server"
-            % (d.get("progress")["total"], len(times), took, asked / took))
-        for kind in ("first view", "search as you type", "page turn", "filters"):
+            % (d.get("progress")["total"], len(times) // 2, took, asked / took))
+        for kind in ("first view", "search as you type", "page turn", "filters", NOTHING):
             of_kind = sorted(ms for k, ms in times if k == kind)
-            say("           %-20s %5d times: p50 %.2f ms, p99 %.2f ms (below 10), worst %.2f ms"
+            say("           %-21s %5d times: p50 %.2f ms, p99 %.2f ms (below 10), worst %.2f ms"
                 % (kind, len(of_kind), statistics.median(of_kind), of_kind[len(of_kind) * 99 // 100], of_kind[-1]))
         d.stop()
     fake.stop()
@@ -325,6 +332,87 @@ def quiet(pid):
     return switches(pid) == before
 
 
+# --- beside PiKaraoke ---------------------------------------------------------------------------
+LISTED = int(os.environ.get("SONGBOOKD_BENCH_LISTED", 40000))
+
+
+class Meter:
+    """Time, bytes to the disk and memory of the daemon since it was made."""
+
+    def __init__(self, d):
+        self.pid, self.began, self.bytes = d.process.pid, time.monotonic(), written_bytes(d.process.pid)
+
+    def __str__(self):
+        kb = memory_kb(self.pid)
+        return "%.1f s, %.1f MB written (%.2f kB a song), RSS %.1f MB, peak %.1f MB" % (
+            time.monotonic() - self.began, (written_bytes(self.pid) - self.bytes) / 1e6, (written_bytes(self.pid) - self.bytes) / 1e3 / LISTED,
+            kb["VmRSS"] / 1024, kb["VmHWM"] / 1024)
+
+
+def written_bytes(pid):
+    return int(next(line.split()[1] for line in open("/proc/%d/io" % pid) if line.startswith("write_bytes")))
+
+
+def writes_of(stand_in, end):
+    """Plays songs as fast as it may until told; the worst wait in ms."""
+    rows = stand_in.songs()
+    stand_in.worst = stand_in.worst_lock = 0
+    number = 0
+    while not end():
+        stand_in.start_song(rows[number % len(rows)])
+        stand_in.end_song()
+        number += 1
+        time.sleep(0.02)
+    return number * 2, stand_in.worst_lock * 1000, stand_in.worst * 1000
+
+
+def bench_pikaraoke():
+    """a list of PiKaraoke's followed, published, and its folder renamed"""
+    with Place() as home:
+        songs = home / "pksongs"
+        songs.mkdir()
+        fill(songs, LISTED)
+        stand_in = StandIn(home / "pk" / "pikaraoke.db", songs)
+        began = time.monotonic()
+        stand_in.scan()
+        own = time.monotonic() - began
+        d = Daemon(home, args=["--pikaraoke-db", stand_in.database, "--set", "enrichment.autostart=no"], folders=[])
+        d.start()
+        m = Meter(d)
+        wait_for(lambda: d.get("pikaraoke")["complete"], "the list to be read", 600)
+        say("pikaraoke: %d songs; the stand-in's own first scan %.1f s\n      follow  %s" % (LISTED, own, m))
+        began = time.monotonic()
+        stand_in.download("Fresh - Song---%011d.mp4" % 7)
+        wait_for(lambda: d.get("progress")["total"] == LISTED + 1, "the new song", 60)
+        say("      one new song seen after %.1f s; a pass over the unchanged rest %d ms"
+            % (time.monotonic() - began, d.get("pikaraoke")["last_pass_ms"]))
+        size = sum(f.stat().st_size for f in (home / "pk").glob("pikaraoke.db*"))
+        m = Meter(d)
+        d.request("PATCH", "settings", {"pikaraoke.publish": True})
+        published = lambda: d.get("pikaraoke")["publish"]["published"] > LISTED    # noqa: E731
+        count, lock, worst = writes_of(stand_in, published)
+        p = d.get("pikaraoke")["publish"]
+        say("      publish %s" % m)
+        say("      %d transactions; lock at most %.1f ms (20), in sum %.0f ms = %.2f %% of the time; found locked %d times, stalls %d"
+            % (p["transactions"], p["longest_lock_ms"], p["summed_lock_ms"], p["summed_lock_ms"] / 10 / (time.monotonic() - m.began), p["busy"],
+               p["stalls"]))
+        say("      meanwhile %d writes of the stand-in, worst wait for the lock %.1f ms (250), worst write with its fsync %.1f ms, errors %d (0)"
+            % (count, lock, worst, len(stand_in.errors)))
+        say("      its database %.1f -> %.1f MB with its log" % (size / 1e6, sum(f.stat().st_size for f in (home / "pk").glob("pikaraoke.db*")) / 1e6))
+        os.rename(songs, home / "renamed")
+        m = Meter(d)
+        began = time.monotonic()
+        stand_in.change_folder(home / "renamed")
+        own = time.monotonic() - began
+        moved = "SELECT count(*) FROM songs WHERE file_path LIKE '%/renamed/%' AND present = 1"
+        db = sqlite3.connect("file:%s?mode=ro" % d.database, uri=True)
+        wait_for(lambda: db.execute(moved).fetchone()[0] > LISTED, "the songs to move", 600)
+        db.close()
+        say("      folder renamed (the stand-in took %.1f s): %s" % (own, m))
+        d.stop()
+        stand_in.close()
+
+
 def bench_names():
     """reading names, the library as evidence"""
     out = subprocess.run([str(pathlib.Path(os.environ["SONGBOOKD_BUILD"]) / "names"), str(ROOT / "test/data/names.tsv")],
@@ -333,8 +421,8 @@ def bench_names():
         say("names: " + row)
 
 
-BENCHES = {"names": bench_names, "scan": bench_scan, "latency": bench_latency, "dashboard": bench_dashboard, "memory": bench_memory, "idle": bench_idle, "budget": bench_budget,
-           "songs": bench_songs}
+BENCHES = {"names": bench_names, "scan": bench_scan, "latency": bench_latency, "dashboard": bench_dashboard,
+           "memory": bench_memory, "idle": bench_idle, "budget": bench_budget, "songs": bench_songs, "pikaraoke": bench_pikaraoke}
 
 
 def main():

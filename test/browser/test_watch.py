@@ -10,8 +10,8 @@ def add_songs(daemon, count=40):
 
 
 def slow(daemon):
-    """A pace at which the work lasts longer than the test."""
-    daemon.args = ["--set", "lastfm.rate=4", "--set", "musicbrainz.rate=1"]
+    """A pace at which the work lasts longer than the test, one song after the other: nobody is asked about many at once."""
+    daemon.args = ["--set", "lastfm.rate=4", "--set", "musicbrainz.rate=1", "--set", "listenbrainz.enabled=no"]
 
 
 def percent(browser):
@@ -44,6 +44,18 @@ def test_progress_moves_without_reload(daemon, visit):
     text = b.text("main")
     assert re.search(r"\d+ of 40 songs", text) and "Last.fm answers" in text
     assert b.js("return document.querySelector('main progress').getAttribute('aria-labelledby');") == "headline"
+
+
+def test_keyboard_stays_where_it_is_while_numbers_move(daemon, visit):
+    add_songs(daemon)
+    slow(daemon)
+    daemon.start()
+    b = visit()
+    wait_for(lambda: percent(b) > 0, "the bar to begin")
+    b.js("document.querySelector('.numbers a').focus(); window.kept = document.activeElement;")
+    seen = percent(b)
+    wait_for(lambda: percent(b) > seen, "the bar to move on")
+    assert b.js("return document.activeElement === window.kept && window.kept.isConnected;")
 
 
 def test_numbers_are_those_of_the_daemon_at_the_end(daemon, visit):

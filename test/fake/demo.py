@@ -68,14 +68,15 @@ def main():
     fake = FakeProviders(catalogue, latency=(0.05, 0.2), limits=False).start()
     print("\nThis is a DEMONSTRATION: %d made-up files, fake providers on this machine, nothing is sent to the\n"
           "network. For your own songs: deps/quickstart /path/to/your/karaoke/folder\n"
-          "While it runs, look at http://127.0.0.1:5560/api/v1/songs or, in another terminal:\n"
+          "While it runs, open http://127.0.0.1:5560/ in a browser or, in another terminal:\n"
           "    build/songbookctl --socket %s/socket songs\n"
           "End it with Ctrl-C.\n" % (len(SONGS), home), file=sys.stderr, flush=True)
     env = {k: v for k, v in os.environ.items() if not k.startswith("SONGBOOKD_") and not k.startswith("LISTENBRAINZ")}
     env["LASTFM_API_KEY"] = fake.lastfm_key
+    env["LISTENBRAINZ_TOKEN"] = fake.token
     daemon = subprocess.Popen(
         [args.songbookd, "--config", os.devnull, "--database", os.path.join(home, "songbook.db"), "--socket", os.path.join(home, "socket"),
-         "--set", "lastfm.url=" + fake.lastfm_url, "--set", "musicbrainz.url=" + fake.musicbrainz_url, "--set", "musicbrainz.rate=4",
+         *[part for setting in fake.settings for part in ("--set", setting)], "--set", "musicbrainz.rate=4",
          *args.args, library], env=env)
     # Ctrl-C reaches the daemon by itself; a closed terminal does, too, but only lets it read its configuration again.
     for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -4,7 +4,7 @@ statements, pragmas and habits that PiKaraoke has with its database. It shares n
 
 As a library: StandIn(database, folder) in the test's own process. As a program: a process of its own that takes one command a
 line on stdin ("scan", "play", "end", "rename", "delete", "download", "folder PATH", "restart", "load SECONDS", "quit") and answers each
-with one line of JSON: {"ok", "error", "worst_ms"}.
+with one line of JSON: {"ok", "error", "worst_ms", "worst_lock_ms", "errors"}.
 """
 import json
 import os
@@ -82,7 +82,8 @@ def youtube_id(stem):
 class StandIn:
     def __init__(self, database, folder, profile="v1"):
         self.database, self.folder, self.profile = str(database), str(folder), profile
-        self.worst = 0.0
+        self.worst = self.worst_lock = 0.0     # seconds that one write took, and that its first statement waited for the lock
+        self.waits = False
         self.errors = []
         self.play = None
         self.open()
@@ -106,9 +107,9 @@ class StandIn:
         self.session = self.timed(self._start_night)
 
     def _start_night(self):
-        self.db.execute("BEGIN")
-        self.db.execute("UPDATE plays SET ended_at = CURRENT_TIMESTAMP WHERE ended_at IS NULL")
-        row = self.db.execute("INSERT INTO sessions(uuid) VALUES (?)", (str(uuid.uuid4()),)).lastrowid
+        self.begin()
+        self.run("UPDATE plays SET ended_at = CURRENT_TIMESTAMP WHERE ended_at IS NULL")
+        row = self.run("INSERT INTO sessions(uuid) VALUES (?)", (str(uuid.uuid4()),)).lastrowid
         self.db.execute("COMMIT")
         return row
 
@@ -133,11 +134,24 @@ class StandIn:
         finally:
             self.worst = max(self.worst, time.monotonic() - began)
 
+    def begin(self):
+        """Deferred: the first statement, always a write, takes the lock."""
+        self.db.execute("BEGIN")
+        self.waits = True
+
+    def run(self, sql, values=()):
+        began = time.monotonic()
+        done = self.db.execute(sql, values)
+        if self.waits:
+            self.worst_lock = max(self.worst_lock, time.monotonic() - began)
+        self.waits = False
+        return done
+
     def write(self, *statements):
         def work():
-            self.db.execute("BEGIN")
-            for sql, values in statements:
-                self.db.execute(sql, values)
+            self.begin()
+            for statement in statements:
+                self.run(*statement)
             self.db.execute("COMMIT")
         self.timed(work)
 
@@ -177,11 +191,13 @@ class StandIn:
         ready = [self.row_of(p) for p in sorted(new)]
 
         def apply():
-            self.db.execute("BEGIN")
+            self.begin()
             for old, path in moves:
-                self.db.execute("UPDATE songs SET file_path = ?, updated_at = CURRENT_TIMESTAMP WHERE file_path = ?", (path, old))
-            self.db.executemany("DELETE FROM songs WHERE file_path = ?", [(p,) for p in gone])
-            self.db.executemany("INSERT OR IGNORE INTO songs(file_path, youtube_id, format) VALUES (?, ?, ?)", ready)
+                self.run("UPDATE songs SET file_path = ?, updated_at = CURRENT_TIMESTAMP WHERE file_path = ?", (path, old))
+            for path in gone:
+                self.run("DELETE FROM songs WHERE file_path = ?", (path,))
+            for row in ready:
+                self.run("INSERT OR IGNORE INTO songs(file_path, youtube_id, format) VALUES (?, ?, ?)", row)
             self.db.execute("COMMIT")
         if moves or gone or ready:
             self.timed(apply)
@@ -293,7 +309,7 @@ def main():
                 answer = {"ok": False, "error": "no such command"}
         except sqlite3.Error as e:
             answer = {"ok": False, "error": str(e)}
-        answer.update(worst_ms=stand_in.worst * 1000, errors=stand_in.errors)
+        answer.update(worst_ms=stand_in.worst * 1000, worst_lock_ms=stand_in.worst_lock * 1000, errors=stand_in.errors)
         print(json.dumps(answer), flush=True)
     stand_in.close()
 

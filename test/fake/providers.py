@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Fake Last.fm and MusicBrainz on 127.0.0.1: they answer in the real shapes, enforce the real
-limits, record when each request arrived, and misbehave on command.
+"""Fake Last.fm, MusicBrainz and ListenBrainz (with its labs) on 127.0.0.1: they answer in the real shapes, enforce
+the real limits, record when each request arrived, and misbehave on command.
 
-Roots: http://127.0.0.1:PORT/2.0/ and http://127.0.0.1:PORT/ws/2.
+Roots: http://127.0.0.1:PORT/2.0/, http://127.0.0.1:PORT/ws/2, and http://127.0.0.1:PORT for ListenBrainz and its labs.
+Faults and arrivals are kept for providers (lastfm, musicbrainz, listenbrainz) and for endpoints: search and dates
+(MusicBrainz), lookup, labs and metadata (ListenBrainz).
 Control (from tests): the FakeProviders object, or over HTTP: GET /_fake/arrivals, POST /_fake/control
 with {"latency": [low, high], "faults": {"lastfm": [{"kind": "500", "share": 1, "count": 3}]}}.
 """
@@ -10,6 +12,7 @@ import argparse
 import asyncio
 import json
 import random
+import re
 import selectors
 import ssl
 import sys
@@ -20,11 +23,13 @@ import urllib.parse
 if __package__ in (None, ""):
     import os
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    from fake.catalogue import Catalogue, Song, fold, lucene_pairs
+    from fake.catalogue import Catalogue, Song, fold, lookup_key, lucene_pairs
 else:
-    from .catalogue import Catalogue, Song, fold, lucene_pairs
+    from .catalogue import Catalogue, Song, fold, lookup_key, lucene_pairs
 
-REASONS = {200: "OK", 301: "Moved Permanently", 400: "Bad Request", 403: "Forbidden", 404: "Not Found",
+PROVIDERS = ("lastfm", "musicbrainz", "listenbrainz")
+ENDPOINTS = ("api", "search", "dates", "lookup", "labs", "metadata")
+REASONS = {200: "OK", 301: "Moved Permanently", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
            429: "Too Many Requests", 500: "Internal Server Error", 503: "Service Unavailable"}
 
 
@@ -41,6 +46,23 @@ class Limit:
             return False
         self.times.append(earliest)
         return True
+
+
+class Windows:
+    """At most `most` arrivals in each window of `seconds`, aligned to the clock: ListenBrainz' way of counting."""
+
+    def __init__(self, most, seconds):
+        self.most, self.seconds, self.window, self.count = most, seconds, None, 0
+
+    def arrive(self, now, earliest):
+        if int(now // self.seconds) != self.window:
+            self.window, self.count = int(now // self.seconds), 0
+        self.count += 1
+        return self.count <= self.most
+
+    def headers(self, now):
+        return [("X-RateLimit-Limit", str(self.most)), ("X-RateLimit-Remaining", str(max(0, self.most - self.count))),
+                ("X-RateLimit-Reset-In", str(int(self.seconds - now % self.seconds) + 1))]
 
 
 class Watchful(selectors.DefaultSelector):
@@ -72,21 +94,24 @@ def lastfm_error(code, message, status=200):
 class FakeProviders:
     """Start with start(), stop with stop(); usable from another thread meanwhile."""
 
-    def __init__(self, catalogue=None, lastfm_key="k" * 32, limits=True, latency=(0.0, 0.0), tls=None, seed=1):
+    def __init__(self, catalogue=None, lastfm_key="k" * 32, limits=True, latency=(0.0, 0.0), tls=None, seed=1,
+                 token="11111111-2222-3333-4444-555555555555"):
         self.catalogue = catalogue or Catalogue()
         self.lastfm_key = lastfm_key
         self.latency = latency
         self.tls = tls                        # (cert file, key file) or None
         self.random = random.Random(seed)
-        self.faults = {"lastfm": [], "musicbrainz": []}
-        self.arrivals = {"lastfm": [], "musicbrainz": []}
-        self.earliest = {"lastfm": [], "musicbrainz": []}   # when each may have arrived, where this process was slow
-        self.asked = {"lastfm": [], "musicbrainz": []}   # what each request asked for
+        self.token = token                    # of ListenBrainz
+        self.faults = {name: [] for name in PROVIDERS + ENDPOINTS}
+        self.arrivals = {name: [] for name in PROVIDERS + ENDPOINTS}
+        self.earliest = {name: [] for name in PROVIDERS + ENDPOINTS}   # when each may have arrived, where this process was slow
+        self.asked = {name: [] for name in PROVIDERS + ENDPOINTS}   # what each request asked for
+        self.poison = None                    # a pair with this text breaks ListenBrainz' matcher
         self.broken = []                      # limits that a client did not keep
         self.user_agents = set()
-        self.in_flight = {"lastfm": 0, "musicbrainz": 0}
-        self.peak = {"lastfm": 0, "musicbrainz": 0}
-        self.limits = {"lastfm": Limit(5, 1.0), "musicbrainz": Limit(1, 1.0)} if limits else {}
+        self.in_flight = {name: 0 for name in PROVIDERS}
+        self.peak = {name: 0 for name in PROVIDERS}
+        self.limits = {"lastfm": Limit(5, 1.0), "musicbrainz": Limit(1, 1.0), "listenbrainz": Windows(30, 10.0)} if limits else {}
         self.port = None
 
     # --- life ---------------------------------------------------------------------------
@@ -150,6 +175,12 @@ class FakeProviders:
     def musicbrainz_url(self):
         return self.root + "/ws/2"
 
+    @property
+    def settings(self):
+        """What songbookd has to be told to ask here."""
+        return ["lastfm.url=" + self.lastfm_url, "musicbrainz.url=" + self.musicbrainz_url, "listenbrainz.url=" + self.root,
+                "listenbrainz.labs_url=" + self.root]
+
     # --- what tests ask -------------------------------------------------------------------
     def requests(self, provider):
         return len(self.arrivals[provider])
@@ -193,26 +224,41 @@ class FakeProviders:
         query = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
         if url.path.startswith("/_fake/"):
             return await self._send(writer, self._control(url.path, body))
-        provider = "lastfm" if url.path.startswith("/2.0") else "musicbrainz" if url.path.startswith("/ws/2") else None
+        provider, endpoint = self._place(url.path, query)
         if provider is None:
             return await self._send(writer, Reply(404, {"error": "no such root"}))
-        self.arrivals[provider].append(arrived[0])
-        self.earliest[provider].append(arrived[1])
-        self.asked[provider].append(query)
+        for name in (provider, endpoint):
+            self.arrivals[name].append(arrived[0])
+            self.earliest[name].append(arrived[1])
+            self.asked[name].append(query if method == "GET" else body)
         self.user_agents.add(headers.get("user-agent", ""))
         self.in_flight[provider] += 1
         self.peak[provider] = max(self.peak[provider], self.in_flight[provider])
         try:
             reply = self._refusal(provider, headers, arrived)
             if reply is None:
-                fault = self._fault(provider)
+                fault = self._fault(provider) or self._fault(endpoint)
                 if fault:
                     return await self._misbehave(fault, provider, target, writer)
                 await asyncio.sleep(self.random.uniform(*self.latency))
-                reply = self._lastfm(query) if provider == "lastfm" else self._musicbrainz(url.path, query)
+                reply = (self._lastfm(query) if provider == "lastfm" else
+                         self._musicbrainz(url.path, query) if provider == "musicbrainz" else
+                         self._listenbrainz(endpoint, method, headers, body))
+            if provider == "listenbrainz" and endpoint != "labs" and provider in self.limits:
+                reply.headers += self.limits[provider].headers(arrived[0])
         finally:
             self.in_flight[provider] -= 1
         return await self._send(writer, reply)
+
+    @staticmethod
+    def _place(path, query):
+        """(provider, endpoint) that a path belongs to."""
+        if path.startswith("/2.0"):
+            return "lastfm", "api"
+        if path.startswith("/ws/2"):
+            return "musicbrainz", "dates" if query.get("query", "").startswith("rid:") else "search"
+        names = {"/1/metadata/lookup/": "lookup", "/acr-lookup/json": "labs", "/1/metadata/recording/": "metadata"}
+        return ("listenbrainz", names[path]) if path in names else (None, None)
 
     async def _send(self, writer, reply, keep=True):
         head = "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n%sConnection: %s\r\n\r\n" % (
@@ -247,6 +293,9 @@ class FakeProviders:
     def _rate_reply(provider):
         if provider == "lastfm":
             return lastfm_error(29, "Rate limit exceeded: your IP has made too many requests", 429)
+        if provider == "listenbrainz":      # it names no Retry-After
+            return Reply(429, {"code": 429, "error": "You have exceeded your rate limit. See the headers."},
+                         headers=[("X-RateLimit-Remaining", "0"), ("X-RateLimit-Reset-In", "1")])
         return Reply(503, {"error": "Your requests are exceeding the allowable rate limit."},
                      headers=[("x-ratelimit-zone", "ws ip=127.0.0.1"), ("x-ratelimit-remaining", "0"), ("Retry-After", "1")])
 
@@ -263,7 +312,9 @@ class FakeProviders:
     async def _misbehave(self, kind, provider, target, writer):
         busy = {"error": "The web server is busy just now. Please come back later."}
         plain = {
-            "403": lambda: lastfm_error(10, "Invalid API key", 403) if provider == "lastfm" else Reply(403, {"error": "identify yourself"}),
+            "401": lambda: Reply(401, {"code": 401, "error": "You need to provide an Authorization header."}),
+            "403": lambda: lastfm_error(10, "Invalid API key", 403) if provider == "lastfm" else
+                   Reply(403, {"code": 403, "error": "identify yourself"}),
             "404": lambda: Reply(404, {"error": "Not Found"}),
             "429": lambda: Reply(429, {"error": "slow down"}, headers=[("Retry-After", "1")]),
             "503rate": lambda: self._rate_reply(provider),
@@ -308,22 +359,92 @@ class FakeProviders:
             return lastfm_error(10, "Invalid API key - You must be granted a valid key by last.fm", 403)
         method = query.get("method", "").lower()
         if method == "track.getinfo":
-            song = self.catalogue.find(query.get("artist", ""), query.get("track", ""))
+            song = self.catalogue.find(query.get("artist", ""), query.get("track", ""), "lastfm")
             if not song:
                 return lastfm_error(6, "Track not found", 200)
             return Reply(200, {"track": {
                 "name": song.title, "url": "https://www.last.fm/music/x", "duration": "0",
                 "listeners": str(song.listeners), "playcount": str(song.listeners * 7),
                 "artist": {"name": song.artist, "url": "https://www.last.fm/music/x"},
-                "toptags": {"tag": [{"name": g, "url": "https://www.last.fm/tag/x"} for g in song.genres + ["seen live"]]}}})
+                "toptags": {"tag": [{"name": g, "url": "https://www.last.fm/tag/x"} for g in [*song.tags, *song.genres, "seen live"]]}}})
         if method == "track.search":
-            found = self.catalogue.find_title(query.get("track", ""))
+            found = [s for s in self.catalogue.find_title(query.get("track", "")) if "lastfm" in s.known_to]
             if query.get("artist"):
                 found = [s for s in found if fold(s.artist) == fold(query["artist"])]
             rows = [{"name": s.title, "artist": s.artist, "url": "x", "streamable": "FIXME", "listeners": str(s.listeners), "mbid": ""}
                     for s in found]
             return Reply(200, {"results": {"opensearch:totalResults": str(len(rows)), "trackmatches": {"track": rows}, "@attr": {}}})
         return lastfm_error(3, "Invalid Method - No method with that name in this package", 400)
+
+    # --- ListenBrainz -------------------------------------------------------------------------
+    def _listenbrainz(self, endpoint, method, headers, body):
+        try:
+            asked = json.loads(body) if method == "POST" else None
+            if endpoint == "lookup":
+                return self._lookup(headers, asked["recordings"])
+            if endpoint == "labs":
+                return self._labs(asked)
+            return self._metadata(asked["recording_mbids"])
+        except (ValueError, KeyError, TypeError):
+            return Reply(400, {"code": 400, "error": "Bad request"})
+
+    def _lookup(self, headers, pairs):
+        if headers.get("authorization") != "Token " + self.token:
+            return Reply(401, {"code": 401, "error": "Invalid authorization token." if "authorization" in headers else
+                               "You need to provide an Authorization header."})
+        if self.poison and any(self.poison in p["artist_name"] + p["recording_name"] for p in pairs):
+            return Reply(500, {"code": 500, "error": "Server failed to lookup recording"})
+        if len(pairs) > 50:
+            return Reply(400, {"code": 400, "error": "Number of recordings in request body exceeds maximum permitted. (50)"})
+        for i, pair in enumerate(pairs):     # one bad item fails the whole batch
+            if not pair["artist_name"] or not pair["recording_name"] or len(pair["artist_name"] + pair["recording_name"]) > 250:
+                return Reply(400, {"code": 400, "error": "Recording %d: a name is missing or too long" % i})
+        rows, last = [], {}
+        for i, pair in enumerate(pairs):
+            rows.append({"artist_name_arg": pair["artist_name"], "recording_name_arg": pair["recording_name"],
+                         "release_name_arg": None, "index": i})
+            last[lookup_key(pair["artist_name"], pair["recording_name"])] = i
+        for key, i in last.items():          # of equal pairs only the last is answered
+            song = self.catalogue.find_exactly(pairs[i]["artist_name"], pairs[i]["recording_name"])
+            if song:
+                rows[i].update(self._match(song), recording_arg=pairs[i]["recording_name"])
+        return Reply(200, rows)
+
+    def _labs(self, pairs):
+        if self.poison and any(self.poison in p["artist_credit_name"] + p["recording_name"] for p in pairs):
+            return Reply(500, {})
+        if not isinstance(pairs, list) or any(not p["artist_credit_name"] or not p["recording_name"] for p in pairs):
+            return Reply(400, b"<!doctype html><title>400 Bad Request</title>", "text/html")
+        last = {lookup_key(p["artist_credit_name"], p["recording_name"]): i for i, p in enumerate(pairs)}
+        rows = []
+        for i in last.values():
+            song = self.catalogue.find_exactly(pairs[i]["artist_credit_name"], pairs[i]["recording_name"])
+            if song:
+                rows.append({"index": i, "artist_credit_arg": pairs[i]["artist_credit_name"],
+                             "recording_arg": pairs[i]["recording_name"], **self._match(song)})
+        self.random.shuffle(rows)            # misses absent, rows in no order
+        return Reply(200, rows)
+
+    @staticmethod
+    def _match(song):
+        return {"artist_credit_name": song.credit, "release_name": song.album or song.title, "recording_name": song.title,
+                "artist_credit_id": 1, "artist_mbids": [song.mbid[::-1]], "release_mbid": song.mbid, "recording_mbid": song.mbid}
+
+    def _metadata(self, mbids):
+        if len(mbids) > 1000:
+            return Reply(400, {"code": 400, "error": "Maximum number of recording mbids exceeded"})
+        answer = {}
+        for mbid in mbids:
+            song = self.catalogue.by_mbid.get(mbid)
+            if song:
+                tags = [{"tag": g, "count": 9 - i, "genre_mbid": song.mbid} for i, g in enumerate(song.genres)]
+                answer[mbid] = {
+                    "recording": {"name": song.title, "rels": [], "isrcs": None},
+                    "artist": {"name": song.credit, "artist_credit_id": 1, "artists": []},
+                    "tag": {"recording": tags, "artist": [{"tag": "seen live", "count": 90}], "release_group": []},
+                    "release": {"mbid": song.mbid, "name": song.album or song.title, "album_artist_name": song.artist,
+                                **({"year": song.reissue or song.year} if song.year else {})}}
+        return Reply(200, answer)
 
     # --- MusicBrainz --------------------------------------------------------------------------
     def _musicbrainz(self, path, query):
@@ -332,32 +453,35 @@ class FakeProviders:
         text = query.get("query", "")
         if not text.strip():
             return Reply(400, {"error": "You submitted a blank search query. Please try again."})
-        found = []
-        for artist, title in lucene_pairs(text):
-            song = self.catalogue.find(artist, title) if artist else None
-            for s in ([song] if song else [] if artist else self.catalogue.find_title(title)):
-                if s not in found:
-                    found.append(s)
+        if text.startswith("rid:"):
+            found = [self.catalogue.by_mbid[m] for m in re.findall(r"[0-9a-f-]{36}", text) if m in self.catalogue.by_mbid]
+            self.random.shuffle(found)       # the order of a relative score, not of the question
+        else:
+            found = self.catalogue.search(lucene_pairs(text))
+        limit = int(query.get("limit", 25))
+        limit = limit if 1 <= limit <= 100 else 25
         return Reply(200, {"created": "2026-01-01T00:00:00.000Z", "count": len(found), "offset": 0,
-                           "recordings": [self._recording(s) for s in found[:int(query.get("limit", 25))]]})
+                           "recordings": [self._recording(s) for s in found[:limit]]})
 
     @staticmethod
     def _recording(song):
-        credit = [{"name": song.artist, "artist": {"id": song.mbid[::-1], "name": song.artist, "sort-name": song.artist}}]
+        credit = [{"name": song.artist, "artist": {"id": song.mbid[::-1], "name": song.artist, "sort-name": song.artist,
+                                                   "aliases": [{"name": a, "sort-name": a} for a in song.aliases]}}]
         if song.guests:
             joint, _, guest = song.guests.strip().partition(" ")
             credit[0]["joinphrase"] = " %s " % joint
             credit.append({"name": guest, "artist": {"id": song.mbid, "name": guest, "sort-name": guest}})
         row = {"id": song.mbid, "score": 100, "title": song.title, "length": None, "video": None, "artist-credit": credit,
-               "tags": [{"count": 3, "name": g} for g in song.genres], "releases": []}
-        if song.reissue:
-            row["releases"].append({"id": song.mbid, "title": "Greatest Hits", "status": "Official", "count": 1, "date": str(song.reissue),
-                                    "release-group": {"id": song.mbid, "title": "Greatest Hits", "primary-type": "Album",
-                                                      "secondary-types": ["Compilation"]}})
-        if song.year:
-            row["first-release-date"] = "%d-05-01" % song.year
-            row["releases"].append({"id": song.mbid, "title": song.title, "status": "Official", "count": 1, "date": "%d-05-01" % song.year,
-                                    "release-group": {"id": song.mbid, "title": song.title, "primary-type": "Album"}})
+               "tags": [{"count": 3, "name": g} for g in [*song.genres, *song.tags]],
+               "releases": [{"id": song.mbid, "title": r.title, "status": r.status, "count": 1, "date": r.date,
+                             "release-group": {"id": song.mbid, "title": r.title, "primary-type": r.primary,
+                                               **({"secondary-types": [r.secondary]} if r.secondary else {})}}
+                            for r in song.releases]}
+        if song.disambiguation:
+            row["disambiguation"] = song.disambiguation
+        dates = sorted(r.date for r in song.releases if r.date)
+        if dates:
+            row["first-release-date"] = dates[0]
         return row
 
 
@@ -369,7 +493,7 @@ def main():
     parser.add_argument("--no-limits", action="store_true", help="answer at any rate")
     args = parser.parse_args()
     fake = FakeProviders(Catalogue(any_share=args.any), limits=not args.no_limits, latency=tuple(args.latency)).start(args.port)
-    print("lastfm.url=%s\nmusicbrainz.url=%s\nLASTFM_API_KEY=%s" % (fake.lastfm_url, fake.musicbrainz_url, fake.lastfm_key), flush=True)
+    print("\n".join([*fake.settings, "LASTFM_API_KEY=" + fake.lastfm_key, "LISTENBRAINZ_TOKEN=" + fake.token]), flush=True)
     try:
         fake.thread.join()
     except KeyboardInterrupt:

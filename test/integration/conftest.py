@@ -24,6 +24,8 @@ import contract  # noqa: E402
 from fake.catalogue import Catalogue, Song  # noqa: E402
 from fake.providers import FakeProviders  # noqa: E402
 
+# a mirror's URL may be asked faster than the public servers
+FAST = ["--set", "lastfm.rate=100", "--set", "musicbrainz.rate=100", "--set", "listenbrainz.rate=100"]
 PATIENCE = float(os.environ.get("SONGBOOKD_TEST_PATIENCE", 120))
 
 
@@ -147,13 +149,13 @@ def clean_environment(extra=None):
 class Daemon:
     """One songbookd over the folder `songs` below `home`."""
 
-    def __init__(self, home, fake=None, key=True, args=(), env=None, folders=None):
+    def __init__(self, home, fake=None, key=True, args=(), env=None, folders=None, token=True):
         self.home = pathlib.Path(home)
         self.songs = self.home / "songs"
         self.songs.mkdir(exist_ok=True)
         self.database = self.home / "songbook.db"
         self.socket = self.home / "sock"
-        self.fake, self.key, self.args, self.env = fake, key, list(args), dict(env or {})
+        self.fake, self.key, self.token, self.args, self.env = fake, key, token, list(args), dict(env or {})
         self.folders = folders if folders is not None else [str(self.songs)]
         self.process = None
         self.log = ""
@@ -174,13 +176,17 @@ class Daemon:
     def command(self, *more):
         options = ["--config", os.devnull, "--database", str(self.database), "--socket", str(self.socket), "--listen", "127.0.0.1:0"]
         if self.fake:
-            options += ["--set", "lastfm.url=" + self.fake.lastfm_url, "--set", "musicbrainz.url=" + self.fake.musicbrainz_url]
+            options += [part for setting in self.fake.settings for part in ("--set", setting)]
+        else:
+            options += ["--set", "listenbrainz.enabled=no"]     # nothing leaves this machine
         return [str(BUILD / "songbookd"), *options, *self.args, *more, *self.folders]
 
     def environment(self):
         env = clean_environment(self.env)
         if self.fake and self.key:
             env.setdefault("LASTFM_API_KEY", self.fake.lastfm_key)
+        if self.fake and self.token:
+            env.setdefault("LISTENBRAINZ_TOKEN", self.fake.token)
         for name in ("LASTFM_API_KEY", "LISTENBRAINZ_TOKEN"):
             Secrets.plant(env.get(name))
         for arg in self.args:
@@ -268,8 +274,13 @@ class Daemon:
         return self.request("POST", path, body, **kw)
 
     def patch(self, song_id, **fields):
-        tag = self.request("GET", "songs/%d" % song_id).headers["etag"]
-        return self.request("PATCH", "songs/%d" % song_id, fields, headers={"If-Match": tag})
+        """With the ETag read right before; again when the worker changed the song just between the two."""
+        for _ in range(20):
+            tag = self.request("GET", "songs/%d" % song_id).headers["etag"]
+            answer = self.request("PATCH", "songs/%d" % song_id, fields, headers={"If-Match": tag})
+            if answer.status != 412:
+                break
+        return answer
 
     def songs_list(self, query=""):
         """Every song of all pages."""
@@ -327,8 +338,7 @@ def fake():
 @pytest.fixture
 def daemon(tmp_path, fake):
     """Not started: tests add songs first, then daemon.start()."""
-    # fast rates: a mirror's URL may be asked faster than the public servers
-    d = Daemon(tmp_path, fake, args=["--set", "lastfm.rate=100", "--set", "musicbrainz.rate=100"])
+    d = Daemon(tmp_path, fake, args=FAST)
     yield d
     d.stop()
 

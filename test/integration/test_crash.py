@@ -9,7 +9,7 @@ import time
 from fake.catalogue import Catalogue
 from fake.providers import FakeProviders
 
-ROUNDS = int(os.environ.get("SONGBOOKD_CRASH_ROUNDS", 12))
+ROUNDS = int(os.environ.get("SONGBOOKD_CRASH_ROUNDS", 25))
 SEED = int(os.environ.get("SONGBOOKD_CRASH_SEED", time.time_ns() % 100000))
 INTERRUPTED_MAX = 5           # a song that is in flight at so many crashes is given up: it may be their cause
 SONGS_AT_FIRST, SONGS_EACH_ROUND = 120, 15
@@ -68,6 +68,18 @@ def check_database(path, editor):
     return listed
 
 
+def check_api(d, editor):
+    """The same through the front door: acknowledged edits, and counts that are those of the songs."""
+    songs = d.songs_list()
+    by_id = {s["id"]: s for s in songs}
+    for song, value in editor.acknowledged.items():
+        assert by_id[song]["artist"] in {value} | editor.open.get(song, set()), (song, value, by_id[song]["artist"])
+        assert by_id[song]["confidence"] == 1.0
+    p = d.get("progress")
+    assert sum(p["by_status"].values()) == p["total"] >= len(songs) > 0
+    assert p["by_status"]["manual"] >= len(editor.acknowledged)
+
+
 def test_killed_at_random_moments_under_load(make_daemon):
     print("SONGBOOKD_CRASH_SEED=%d" % SEED)
     dice = random.Random(SEED)
@@ -91,6 +103,8 @@ def test_killed_at_random_moments_under_load(make_daemon):
                 add(SONGS_EACH_ROUND)
                 continue
             d.start()
+            if listed:
+                check_api(d, editor)
             end = time.monotonic() + dice.uniform(0.0, 1.2)
             writers = [threading.Thread(target=editor.run_until, args=(end,))]
             for w in writers:

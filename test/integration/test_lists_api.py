@@ -99,7 +99,7 @@ def test_language_vendor_source_and_reason(still, fake):
     assert [s["vendor"] for s in every(still, vendor=vendor.upper())] == [vendor]
     assert all(s["source"] == "name" for s in every(still, source="name"))
     enriched = [s["id"] for s in every(still, status="enriched")]
-    assert enriched and [s["id"] for s in every(still) if s["source"] in ("lastfm", "musicbrainz")] == enriched
+    assert enriched and [s["id"] for s in every(still) if s["source"] in ("lastfm", "musicbrainz", "listenbrainz")] == enriched
     assert titles(still, reason="not_found", status="enrichment_failed") == [s["title"] for s in every(still, status="enrichment_failed")]
 
 
@@ -131,9 +131,9 @@ def test_rare_matches_among_many_are_all_found_over_short_pages(still):
     folder = still.home / "not-there"      # a folder that does not exist is waited for: presence stays as it is
     db = sqlite3.connect(still.database)
     db.executemany("INSERT INTO songs(file_path, artist, title, artist_key, title_key, words, source, reason, confidence, metadata_status, created_at,"
-                   " updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'separator', 0.65, 'parsed', '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z')",
+                   " updated_at) VALUES (?, ?, ?, ?, ?, ?, 'name', ?, 0.65, 'parsed', '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z')",
                    [("%s/%05d.mp4" % (folder, i), "Band %05d" % i, "Tune", "band %05d" % i, "tune", "band %05d tune" % i,
-                     "lastfm" if i in (3, 6500, 12990) else "name") for i in range(13000)])
+                     "rare" if i in (3, 6500, 12990) else "separator") for i in range(13000)])
     db.commit()
     db.close()
     still.folders = [str(folder)]
@@ -141,7 +141,7 @@ def test_rare_matches_among_many_are_all_found_over_short_pages(still):
     for sort in ("id", "artist", "title", "-artist", "confidence", "updated", "year", "added", "review"):
         found, pages, cursor = [], 0, ""
         while cursor is not None:
-            page = still.get("songs?limit=50&source=lastfm&sort=%s%s" % (sort, "&cursor=" + quote(cursor) if cursor else ""))
+            page = still.get("songs?limit=50&reason=rare&sort=%s%s" % (sort, "&cursor=" + quote(cursor) if cursor else ""))
             found += [s["artist"] for s in page["songs"]]
             cursor, pages = page["next"], pages + 1
         assert sorted(found) == ["Band 00003", "Band 06500", "Band 12990"], sort
@@ -222,7 +222,7 @@ def test_review_shows_before_and_after_with_what_changes(still, fake):
     row = still.get("review?below=1")["songs"][0]
     assert row["before"] == {"artist": "Queen", "title": "Innuendo", "year": 1990, "genre": row["song"]["genre"]}
     after = row["after"]
-    assert (after["artist"], after["title"]) == ("Queen", "Innuendo") and after["source"] in ("lastfm", "musicbrainz")
+    assert (after["artist"], after["title"]) == ("Queen", "Innuendo") and after["source"] in ("lastfm", "musicbrainz", "listenbrainz")
     assert after["changes"] == (["year"] if after["year"] == 1991 else [])
     assert row["tidy"]["artist_title"] == "Queen - Innuendo" and row["tidy"]["title_artist"] == "Innuendo - Queen"
     assert row["suggestions"] == len(still.get("songs/1/suggestions?limit=20")["suggestions"])
@@ -254,6 +254,7 @@ def test_facets_name_what_there_is(still):
     assert found["decades"] == [{"value": 1980, "count": 2}, {"value": 1970, "count": 1}, {"value": 1990, "count": 1}]
     assert sorted((f["value"].lower(), f["count"]) for f in found["genres"]) == [("pop", 2), ("rock", 2)]
     assert found["languages"] == found["vendors"] == []
+    assert found["sources"] == [{"value": "name", "count": 5}]
     for facet in found["decades"]:
         assert len(every(still, decade=facet["value"])) == facet["count"]
     still.patch(1, genre="Other")

@@ -475,8 +475,55 @@ def test_a_database_of_another_user_is_read_only(beside, tmp_path):
     assert s["state"] == "held" and "another user" in s["sentence"]
     b.d.stop()
     assert b.bytes() == before
-    # root may: what is made beside the database belongs to its owner
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_what_root_makes_beside_the_database_belongs_to_its_owner(beside):
+    b = beside(args=["--set", "pikaraoke.publish=yes"]).add(name(1)).begin()
+    b.standin.close()                      # PiKaraoke is not running: the log is made anew
+    b.standin = None
+    os.chown(b.home, 65534, 65534)
     os.chown(b.database, 65534, 65534)
+    b.d.start()
+    b.wait_published(1)
+    assert {f.name: f.stat().st_uid for f in b.home.iterdir()} == dict.fromkeys(
+        ("pikaraoke.db", "pikaraoke.db-wal", "pikaraoke.db-shm"), 65534)
+
+
+def test_switched_off_our_own_scan_takes_over(beside):
+    b = beside().add(name(1), name(2)).begin()
+    b.d.folders = [str(b.songs)]
+    b.d.start()
+    wait_for(lambda: b.status()["complete"], "the list to be read")
+    b.wait_songs(2)
+    ids = {s["file_path"]: s["id"] for s in b.d.songs_list()}
+    b.d.stop()
+    b.d.args[b.d.args.index("--pikaraoke-db") + 1] = "none"
+    b.add(name(3))
+    b.d.start()
+    b.wait_songs(3)
+    assert b.status()["state"] == "off"
+    assert ids.items() <= {s["file_path"]: s["id"] for s in b.d.songs_list()}.items()
+    assert all(s["pikaraoke_id"] is None for s in b.d.songs_list())
+
+
+def test_a_database_that_is_gone_keeps_its_songs(beside, tmp_path):
+    b = beside().add(name(1), name(2)).begin()
+    b.d.start()
+    b.wait_songs(2)
+    b.standin.close()
+    b.standin = None
+    os.rename(b.home, tmp_path / "elsewhere")
+    wait_for(lambda: b.status()["state"] == "absent", "the loss to be seen")
+    b.d.post("scan")
+    wait_for(lambda: not b.d.get("scan")["running"], "the scan to end")
+    assert len(b.d.songs_list()) == 2
+    b.d.stop()
+    b.d.start()
+    assert b.status()["state"] == "absent" and len(b.d.songs_list()) == 2
+    os.rename(tmp_path / "elsewhere", b.home)
+    wait_for(lambda: b.status()["complete"], "its return")
+    assert len(b.d.songs_list()) == 2
 
 
 # --- manners -----------------------------------------------------------------------------------------------------
@@ -707,7 +754,7 @@ def settled(b):
 
 def test_a_party_with_both_at_work(beside):
     print("SONGBOOKD_PIKARAOKE_SEED=%d" % SEED)
-    b = beside(args=["--set", "pikaraoke.publish=yes", "--set", "pikaraoke.machine_root=%s" % os.devnull]).add(*(name(i) for i in range(150)))
+    b = beside(args=["--set", "pikaraoke.publish=yes", "--set", "pikaraoke.machine_root=%s" % os.devnull]).add(*(name(i) for i in range(400)))
     p = Process(b, SEED)
     assert p.do("scan")["ok"]
     schema = check(b)
@@ -715,11 +762,12 @@ def test_a_party_with_both_at_work(beside):
     done = p.do("load %f" % LOAD_SECONDS)
     assert done["ok"] and done["errors"] == [], done
     s = b.status()["publish"]
-    print("writes of the stand-in: %d, worst wait %.1f ms; ours: %d transactions, longest lock %.1f ms, summed %.1f ms, busy %d, stalls %d" % (
-        done["writes"], done["worst_ms"], s["transactions"], s["longest_lock_ms"], s["summed_lock_ms"], s["busy"], s["stalls"]))
+    print("writes of the stand-in: %d, worst wait for the lock %.1f ms, worst write %.1f ms; ours: %d transactions, longest lock %.1f ms,"
+          " summed %.1f ms, busy %d, stalls %d" % (done["writes"], done["worst_lock_ms"], done["worst_ms"], s["transactions"],
+                                                   s["longest_lock_ms"], s["summed_lock_ms"], s["busy"], s["stalls"]))
     assert s["transactions"] > 0
-    # its longest wait: ours to answer for only as far as we held the lock
-    assert done["worst_ms"] < 250 or s["longest_lock_ms"] < 50, (done, s)
+    # a machine that stands still makes everybody wait: ours to answer for is the time that we held the lock
+    assert done["worst_lock_ms"] < 250 or s["longest_lock_ms"] < 50, (done, s)
     p.do("scan")
     before = untouched(b)
     b.d.wait_done(90)

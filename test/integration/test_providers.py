@@ -9,8 +9,9 @@ FAILURES = ["500", "html", "truncated", "deep", "types", "huge", "reset", "redir
 
 def lonely(make_daemon, fake, provider, **more):
     """A daemon that asks only this provider, with one song it knows."""
-    other = "musicbrainz" if provider == "lastfm" else "lastfm"
-    d = make_daemon(fake=fake, args=["--set", other + ".enabled=no", "--set", provider + ".rate=50"], **more)
+    others = [o for o in ("lastfm", "musicbrainz", "listenbrainz") if o != provider]
+    off = [part for o in others for part in ("--set", o + ".enabled=no")]
+    d = make_daemon(fake=fake, args=[*off, "--set", provider + ".rate=50"], **more)
     d.add_song("ABBA - Dancing Queen (Karaoke).mp4")
     return d
 
@@ -107,13 +108,14 @@ def test_a_karaoke_brand_is_refused(make_daemon, fake):
 
 
 def test_songs_with_the_same_names_are_asked_once(make_daemon, fake):
-    d = make_daemon(fake=fake, args=["--set", "lastfm.rate=50", "--set", "musicbrainz.rate=50"])
+    d = make_daemon(fake=fake, args=["--set", "lastfm.rate=50", "--set", "musicbrainz.rate=50", "--set", "listenbrainz.rate=50"])
     for i in range(6):
         d.add_song("ABBA - Dancing Queen (Karaoke)---aBcDeFgHi%02d.mp4" % i)
     d.start()
     d.wait_done()
     assert all(s["metadata_status"] == "enriched" for s in d.songs_list())
-    assert fake.requests("lastfm") == 1
+    assert [fake.requests(e) for e in ("lookup", "metadata", "dates", "search")] == [1, 1, 1, 1]
+    assert fake.requests("lastfm") == 0          # nothing is left for it
 
 
 def test_a_year_of_lastfm_is_never_invented(make_daemon, fake):

@@ -107,7 +107,7 @@ def test_a_source_is_told_from_another(still, fake):
     still.wait_done()
     still.post("worker/pause")
     sources = {c["source"] for c in still.get("changes?limit=500")["changes"] if c["actor"] == "worker"}
-    assert sources and sources <= {"lastfm", "musicbrainz", None}
+    assert sources and sources <= {"lastfm", "musicbrainz", "listenbrainz", None}
     before = seen(still)
     assert undo(still, source="nobody", since="2020-01-01")["count"] == 0
     assert seen(still) == before
@@ -130,7 +130,7 @@ def test_the_log_is_filtered(still):
     assert still.request("GET", "changes?colour=red").status == 422
 
 
-@pytest.mark.parametrize("body", [{}, {"batch": 1, "change": 2}, {"since": "soon"}, {"actor": "worker"}, {"since": "2020-01-01", "actor": "god"},
+@pytest.mark.parametrize("body", [{}, {"batch": 1, "change": 2}, {"since": "soon"}, {"actor": "worker"}, {"since": "2020-01-01", "actor": "god"}, {"since": "2020-01-01", "actor": "scan"},
                                   {"batch": "one"}, {"change": 0}, {"song_id": 1}, {"since": "2020-01-01", "source": 7}])
 def test_an_undo_says_what_it_wants(still, body):
     still.start()

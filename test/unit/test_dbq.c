@@ -503,6 +503,105 @@ static void at_rest_the_wal_is_emptied_once_and_nothing_stays_armed(void **state
     room_free(r);
 }
 
+/* --- patience -------------------------------------------------------------------------- */
+
+#define FOR_EVER 100000000   /* ms: no test lasts so long, so what ends is not ended by the timer */
+
+static void patient_operations_wait_and_go_with_the_next_other_one(void **state)
+{
+    struct room *r = room_new("songbook.db");
+    struct step first = {0}, *held = mem_zalloc(5 * sizeof *held), other = {0};
+    int before;
+
+    (void)state;
+    room_open(r);
+    dbq_gather(r->q, FOR_EVER);
+    write_step(&first, r, 0, DBQ_PATIENT);   /* nothing was written lately: at once */
+    run_until(r, 1);
+    before = r->commits;
+    for (int i = 0; i < 5; i++)
+        write_step(&held[i], r, 1 + i, DBQ_PATIENT);
+    for (int i = 0; i < 10; i++)
+        uv_run(&r->loop, UV_RUN_NOWAIT);
+    assert_int_equal(r->done, 1);
+    write_step(&other, r, 6, 0);
+    run_until(r, 7);
+    assert_int_equal(r->commits, before + 1);
+    for (int i = 0; i < 7; i++)
+        assert_int_equal(r->order[i], i);
+    room_close(r);
+    assert_int_equal(settings_stored(r), 7);
+    free(held);
+    room_free(r);
+}
+
+static void patience_ends_with_its_time(void **state)
+{
+    struct room *r = room_new("songbook.db");
+    struct step *steps = mem_zalloc(6 * sizeof *steps);
+    uint64_t began;
+
+    (void)state;
+    room_open(r);
+    dbq_gather(r->q, 50);
+    write_step(&steps[0], r, 0, DBQ_PATIENT);
+    run_until(r, 1);
+    uv_update_time(&r->loop);
+    began = uv_now(&r->loop);
+    for (int i = 1; i < 6; i++)
+        write_step(&steps[i], r, i, DBQ_PATIENT);
+    run_until(r, 6);
+    assert_true(uv_now(&r->loop) - began < FOR_EVER);
+    assert_true(r->commits <= 3);   /* a machine that stands still may part them once */
+    room_close(r);
+    free(steps);
+    room_free(r);
+}
+
+static void closing_and_an_end_of_gathering_let_go_of_what_is_held(void **state)
+{
+    struct room *r = room_new("songbook.db");
+    struct step *steps = mem_zalloc(4 * sizeof *steps);
+
+    (void)state;
+    room_open(r);
+    dbq_gather(r->q, FOR_EVER);
+    write_step(&steps[0], r, 0, 0);
+    run_until(r, 1);
+    write_step(&steps[1], r, 1, DBQ_PATIENT);
+    dbq_gather(r->q, 0);
+    run_until(r, 2);
+    dbq_gather(r->q, FOR_EVER);
+    write_step(&steps[2], r, 2, DBQ_PATIENT);
+    write_step(&steps[3], r, 3, DBQ_PATIENT);
+    room_close(r);
+    assert_int_equal(r->done, 4);
+    assert_int_equal(steps[3].rc, 0);
+    assert_int_equal(settings_stored(r), 4);
+    free(steps);
+    room_free(r);
+}
+
+static void a_full_group_is_not_held(void **state)
+{
+    struct room *r = room_new("songbook.db");
+    struct step first = {0}, *many = mem_zalloc(200 * sizeof *many);
+
+    (void)state;
+    room_open(r);
+    dbq_gather(r->q, FOR_EVER);
+    write_step(&first, r, 0, 0);
+    run_until(r, 1);
+    for (int i = 0; i < 200; i++)
+        write_step(&many[i], r, 1 + i, DBQ_PATIENT);
+    run_until(r, 2);
+    dbq_gather(r->q, 0);
+    run_until(r, 201);
+    room_close(r);
+    free(many);
+    room_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -517,6 +616,10 @@ int main(void)
         cmocka_unit_test(operations_may_come_before_it_is_open),
         cmocka_unit_test(failed_opening_fails_operations_and_still_closes),
         cmocka_unit_test(full_above_the_mark),
+        cmocka_unit_test(patient_operations_wait_and_go_with_the_next_other_one),
+        cmocka_unit_test(patience_ends_with_its_time),
+        cmocka_unit_test(closing_and_an_end_of_gathering_let_go_of_what_is_held),
+        cmocka_unit_test(a_full_group_is_not_held),
         cmocka_unit_test(at_rest_the_wal_is_emptied_once_and_nothing_stays_armed),
     };
 

@@ -79,7 +79,7 @@ static void answer(struct db *db, int64_t id, enum provider_id p, const char *ar
     struct candidates list = {0};
     struct candidate *c = candidates_add(&list, p);
     struct outcome o = {.song_id = id, .provider = p, .kind = OUTCOME_FOUND, .candidates = &list, .chosen = 0, .confidence = 0.8,
-                        .remaining = 7, .max_attempts = 3, .now_ms = now_ms};
+                        .remaining = 15, .max_attempts = 3, .now_ms = now_ms};
     struct outcome_result r;
 
     c->artist = mem_strdup(artist);

@@ -326,7 +326,8 @@ static void not_found_by_all_fails_and_is_rechecked_after_weeks(void **state)
 static void a_clock_that_was_years_ahead_holds_no_song_back(void **state)
 {
     struct fixture *f = *state;
-    int64_t a = add_song(f->db, "/m/a.mp4", "A", "B"), b = add_song(f->db, "/m/b.mp4", "C", "D"), ahead = NOW + 3650 * DAY, n, at;
+    int64_t a = add_song(f->db, "/m/a.mp4", "A", "B"), b = add_song(f->db, "/m/b.mp4", "C", "D");
+    int64_t ahead = NOW + 3650 * DAY, n, at;
     struct outcome o = outcome_of(a, PROVIDER_LASTFM, OUTCOME_NOT_FOUND);
     struct outcome_result r;
 
@@ -526,6 +527,203 @@ static void song_asked_anew_while_an_answer_was_under_way_stays(void **state)
     song_deinit(&r.song);
 }
 
+/* --- ListenBrainz: names in bulk, the date by others -------------------------------------- */
+
+#define LB_BIT (1u << PROVIDER_LISTENBRAINZ)
+#define ALL_BITS (LASTFM_BIT | MB_BIT | LB_BIT)
+#define MBID "11111111-1111-4111-8111-111111111111"
+
+static struct candidates exact_candidate(enum provider_id p, const char *artist, const char *title)
+{
+    struct candidates list = one_candidate(p, artist, title);
+
+    list.items[0].exact = true;
+    list.items[0].mbid = mem_strdup(MBID);
+    return list;
+}
+
+/* ListenBrainz named the song exactly. */
+static struct outcome_result named(struct db *db, int64_t id, struct candidates *list, bool exact)
+{
+    struct outcome o = outcome_of(id, PROVIDER_LISTENBRAINZ, OUTCOME_FOUND);
+
+    *list = exact_candidate(PROVIDER_LISTENBRAINZ, "Artist", "Title");
+    list->items[0].exact = exact;
+    o.candidates = list;
+    o.chosen = 0;
+    o.confidence = 0.94;
+    o.remaining = ALL_BITS;
+    o.pair_key = "artist\x1ftitle";
+    return apply(db, &o);
+}
+
+static void exact_name_of_listenbrainz_leaves_only_the_date(void **state)
+{
+    struct db *db = ((struct fixture *)*state)->db;
+    int64_t id = add_song(db, "/m/a.mp4", "artist", "title"), other = add_song(db, "/m/b.mp4", "artist", "other"), at;
+    struct candidates list;
+    struct counts c;
+    struct outcome_result r = named(db, id, &list, true);
+    struct outcome o = outcome_of(id, PROVIDER_MUSICBRAINZ, OUTCOME_NOT_FOUND);
+
+    assert_true(r.named);
+    assert_false(r.left_queue);
+    assert_string_equal(r.song.artist, "Artist");
+    song_deinit(&r.song);
+    candidates_deinit(&list);
+    assert_string_equal(next_ids(db, PROVIDER_LISTENBRAINZ, 0, NOW, 0, 10, &at), "2");
+    assert_string_equal(next_ids(db, PROVIDER_LASTFM, 0, NOW, 0, 10, &at), "2");
+    /* the older one only waits for its date: the one without names goes first */
+    assert_string_equal(next_ids(db, PROVIDER_MUSICBRAINZ, 0, NOW, 0, 10, &at), "2 1");
+    assert_int_equal(counts_read(db, &c, NULL), 0);
+    assert_int_equal(c.queued, 2);
+    assert_int_equal(c.dating, 1);
+    o.remaining = ALL_BITS;
+    r = apply(db, &o);
+    assert_true(r.left_queue);
+    assert_false(r.named);        /* that was counted before */
+    assert_int_equal(r.song.status, SONG_ENRICHED);
+    song_deinit(&r.song);
+    (void)other;
+}
+
+static void inexact_name_of_listenbrainz_leaves_the_song_to_all(void **state)
+{
+    struct db *db = ((struct fixture *)*state)->db;
+    int64_t id = add_song(db, "/m/a.mp4", "artist", "title"), at;
+    struct candidates list;
+    struct outcome_result r = named(db, id, &list, false);
+
+    assert_false(r.named);
+    song_deinit(&r.song);
+    candidates_deinit(&list);
+    assert_string_equal(next_ids(db, PROVIDER_LASTFM, LB_BIT, NOW, 0, 10, &at), "1");
+    assert_string_equal(next_ids(db, PROVIDER_MUSICBRAINZ, LB_BIT, NOW, 0, 10, &at), "1");
+}
+
+static void answer_of_musicbrainz_makes_listenbrainz_needless(void **state)
+{
+    struct db *db = ((struct fixture *)*state)->db;
+    int64_t id = add_song(db, "/m/a.mp4", "artist", "title");
+    struct outcome o = outcome_of(id, PROVIDER_LISTENBRAINZ, OUTCOME_FAILED);
+    struct outcome_result r;
+
+    o.remaining = MB_BIT | LB_BIT;
+    o.max_attempts = 1;
+    r = apply(db, &o);             /* given up there */
+    song_deinit(&r.song);
+    o = outcome_of(id, PROVIDER_MUSICBRAINZ, OUTCOME_NOT_FOUND);
+    o.remaining = MB_BIT | LB_BIT;
+    r = apply(db, &o);
+    assert_true(r.left_queue && r.named);
+    assert_string_equal(r.song.reason, "not_found");   /* the same data does not know it */
+    song_deinit(&r.song);
+}
+
+static struct detail detail_of(int64_t id, struct candidates *list, int year, const char *genre)
+{
+    struct detail d = {.song_id = id, .answered = PROVIDER_LISTENBRAINZ, .source = PROVIDER_MUSICBRAINZ, .rule = "first_release",
+                       .reason = "why", .candidates = list, .chosen = 0, .pair_key = "artist\x1ftitle", .now_ms = NOW};
+
+    list->items[0].year = year;
+    free(list->items[0].genres[0]);
+    list->items[0].genres[0] = mem_strdup(genre);
+    return d;
+}
+
+static struct song detailed(struct db *db, struct detail d)
+{
+    struct outcome_result r;
+
+    assert_int_equal(queue_detail(db, &d, &r, NULL), 0);
+    assert_counts_true(db);
+    return r.song;
+}
+
+static void genre_and_date_come_later_and_stay_with_the_answer(void **state)
+{
+    struct db *db = ((struct fixture *)*state)->db;
+    int64_t id = add_song(db, "/m/a.mp4", "artist", "title"), at;
+    struct candidates list, back = {0};
+    struct outcome_result r = named(db, id, &list, true);
+    struct queue_item item;
+    struct song s;
+
+    song_deinit(&r.song);
+    s = detailed(db, detail_of(id, &list, 1971, "Rock"));
+    assert_int_equal(s.year, 1971);
+    assert_string_equal(s.genre, "Rock");
+    assert_true(s.confidence == 0.94);
+    song_deinit(&s);
+    add_song(db, "/m/b.mp4", "artist", "title");     /* its pair: answered from the store, with everything */
+    assert_int_equal(queue_next(db, PROVIDER_LISTENBRAINZ, 0, NOW, NULL, 0, 1, &item, &at, NULL), 1);
+    assert_int_equal(candidates_read_json(item.cached, PROVIDER_LISTENBRAINZ, &back, NULL), 0);
+    assert_int_equal(back.items[0].year, 1971);
+    assert_string_equal(back.items[0].genres[0], "Rock");
+    queue_item_deinit(&item);
+    candidates_deinit(&back);
+    candidates_deinit(&list);
+}
+
+static void detail_never_touches_what_a_person_decided(void **state)
+{
+    struct db *db = ((struct fixture *)*state)->db;
+    int64_t id = add_song(db, "/m/a.mp4", "artist", "title"), gone = 77;
+    struct candidates list;
+    struct outcome_result r = named(db, id, &list, true);
+    struct song_edit e = {.year = 1980, .set = 1u << FIELD_YEAR};
+    struct song s;
+    struct detail d;
+
+    song_deinit(&r.song);
+    assert_int_equal(songs_edit(db, id, 0, &e, NOW, &s, NULL), 0);
+    song_deinit(&s);
+    s = detailed(db, detail_of(id, &list, 1971, "Rock"));
+    assert_int_equal(s.year, 1980);
+    assert_string_equal(s.genre, "Rock");
+    song_deinit(&s);
+    e = (struct song_edit){.text = {[FIELD_ARTIST] = "Mine"}, .set = 1u << FIELD_ARTIST};
+    assert_int_equal(songs_edit(db, id, 0, &e, NOW, &s, NULL), 0);
+    song_deinit(&s);
+    s = detailed(db, detail_of(id, &list, 1972, "Pop"));
+    assert_string_equal(s.artist, "Mine");
+    assert_string_equal(s.genre, "Rock");
+    song_deinit(&s);
+    d = detail_of(gone, &list, 1972, "Pop");
+    assert_int_equal(queue_detail(db, &d, &r, NULL), ERR_NOT_FOUND);
+    candidates_deinit(&list);
+}
+
+static void search_after_a_quick_date_only_makes_it_earlier(void **state)
+{
+    struct db *db = ((struct fixture *)*state)->db;
+    static const struct { int quick, searched, year; } cases[] = {{1971, 1969, 1969}, {1971, 1975, 1971}, {0, 1975, 1975}, {1971, 0, 1971}};
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char path[16];
+        int64_t id = (snprintf(path, sizeof path, "/m/%zu", i), add_song(db, path, "artist", "title"));
+        struct candidates list, found = exact_candidate(PROVIDER_MUSICBRAINZ, "Artist", "Title");
+        struct outcome o = outcome_of(id, PROVIDER_MUSICBRAINZ, OUTCOME_FOUND);
+        struct outcome_result r = named(db, id, &list, true);
+        struct song s;
+        song_deinit(&r.song);
+        s = detailed(db, detail_of(id, &list, cases[i].quick, "Rock"));
+        song_deinit(&s);
+        found.items[0].year = cases[i].searched;
+        found.items[0].genres[0] = mem_strdup("Pop");
+        o.candidates = &found;
+        o.chosen = 0;
+        o.confidence = 0.94;
+        o.remaining = ALL_BITS;
+        r = apply(db, &o);
+        assert_int_equal(r.song.year, cases[i].year);
+        assert_string_equal(r.song.genre, "Rock");     /* the official one stays */
+        song_deinit(&r.song);
+        candidates_deinit(&found);
+        candidates_deinit(&list);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -538,7 +736,10 @@ int main(void)
         T(a_clock_that_was_years_ahead_holds_no_song_back),
         T(contradiction_keeps_the_names_and_lowers_the_number), T(agreement_is_known_to_the_next_lane),
         T(answers_are_kept_by_pair_for_their_time), T(outcome_of_a_forgotten_song_is_not_found),
-        T(asking_again_clears_what_was_asked),
+        T(asking_again_clears_what_was_asked), T(exact_name_of_listenbrainz_leaves_only_the_date),
+        T(inexact_name_of_listenbrainz_leaves_the_song_to_all), T(answer_of_musicbrainz_makes_listenbrainz_needless),
+        T(genre_and_date_come_later_and_stay_with_the_answer), T(detail_never_touches_what_a_person_decided),
+        T(search_after_a_quick_date_only_makes_it_earlier),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
