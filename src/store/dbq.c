@@ -59,7 +59,7 @@ struct dbq {
     uv_timer_t later;            /* delivers what was refused, in a later turn */
     uv_timer_t gather;           /* ends the waiting of patient operations */
     uint64_t gather_ms;
-    uint64_t last_write;         /* loop time at which the writer's last group began */
+    uint64_t last_write;         /* loop time at which the writer's last group began; 0 never */
     struct list refused;
     uv_timer_t quiet;
     int handles;
@@ -412,7 +412,7 @@ static bool holds_for_company(struct dbq *q)
     struct lane *l = &q->writer;
     uint64_t now = uv_now(q->loop);
 
-    if (!q->gather_ms || q->closing || !list_is_empty(&l->urgent) || l->n_waiting >= GROUP_MAX ||
+    if (!q->gather_ms || !q->last_write || q->closing || !list_is_empty(&l->urgent) || l->n_waiting >= GROUP_MAX ||
         now - q->last_write >= q->gather_ms)
         return false;
     for (struct list *i = l->waiting.next; i != &l->waiting; i = i->next)

@@ -198,6 +198,7 @@ bool lane_is_offline(const struct lane *l);
 uint64_t lane_rest_ms(const struct lane *l);          /* until its front takes requests again; 0 now */
 double lane_interval(const struct lane *l);           /* ms between two requests, at present */
 void lane_pace(struct lane *l);                       /* what decides the interval changed */
+int lane_patience(const struct lane *l);              /* DBQ_PATIENT while so much waits that company will come, else 0 */
 void lane_slow_down(struct lane *l, uint64_t ms);     /* one request a second at most, for so long */
 void lane_look_again_in(struct lane *l, uint64_t ms);
 uint64_t lane_now(const struct lane *l);

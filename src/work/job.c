@@ -211,7 +211,7 @@ static void job_refund(struct job *j, uint64_t wait_ms)
     }
     job_move(j, JOB_REFUND);
     j->refund_until_ms = wait_ms ? wall(j) + (int64_t)wait_ms : 0;
-    j->op = (struct dbq_op){.run = run_refund, .done = refund_done};
+    j->op = (struct dbq_op){.run = run_refund, .done = refund_done, .flags = lane_patience(j->lane)};
     dbq_write(j->lane->w->d.q, &j->op);
 }
 
@@ -269,7 +269,7 @@ static void job_store(struct job *j, int kind)
         .detail = j->answer.detail,
         .now_ms = wall(j),
     };
-    j->op = (struct dbq_op){.run = run_store, .done = store_done};
+    j->op = (struct dbq_op){.run = run_store, .done = store_done, .flags = lane_patience(l)};
     dbq_write(l->w->d.q, &j->op);
 }
 
@@ -513,7 +513,9 @@ void job_start(struct job *j)
         job_read(j);
         return;
     }
-    j->op = (struct dbq_op){.run = run_begin, .done = begin_done};
+    /* a lane that has nothing ready would lose its pace by waiting */
+    j->op = (struct dbq_op){
+        .run = run_begin, .done = begin_done, .flags = list_is_empty(&j->lane->turns) ? 0 : lane_patience(j->lane)};
     dbq_write(j->lane->w->d.q, &j->op);
 }
 

@@ -1,8 +1,8 @@
 /* Taking songs off the queue for one lane: which songs, when, and into what.
  *
- * A lane of single questions keeps two or three songs armed, so that the store's time costs no budget. A lane that asks in
- * bulk takes up to BATCH_SONGS at once; a few new songs wait a second for company, a single one and what was given a priority
- * go at once. Loop thread only.
+ * A lane of single questions keeps two or three songs armed, and what it asks while the store gathers, so that the store's time
+ * costs no budget. A lane that asks in bulk takes up to BATCH_SONGS at once; a few new songs wait a second for company, a single
+ * one and what was given a priority go at once. Loop thread only.
  */
 #include "work/enrich_internal.h"
 
@@ -74,11 +74,42 @@ static int jobs_waiting(const struct lane *l)
     return n;
 }
 
+/* While many songs wait, what is stored of them is gathered into few transactions: so long as the fastest lane takes for some
+ * songs, but no person at the dashboard waits long for news. */
+#define GATHER_SONGS 12
+#define GATHER_MS 2500
+#define GATHER_FROM 40   /* waiting songs */
+
+static uint64_t gather_ms(const struct enrich *w)
+{
+    double ms = GATHER_MS;
+
+    for (int i = 0; i < PROVIDER_COUNT; i++)
+        if (w->lanes[i].p && lane_is_usable(&w->lanes[i]) && !w->lanes[i].p->in_bulk &&
+            lane_interval(&w->lanes[i]) * GATHER_SONGS < ms)
+            ms = lane_interval(&w->lanes[i]) * GATHER_SONGS;
+    return dbq_counts(w->d.q)->queued >= GATHER_FROM ? (uint64_t)ms : 0;
+}
+
+int lane_patience(const struct lane *l)
+{
+    uint64_t ms = gather_ms(l->w);
+
+    dbq_gather(l->w->d.q, ms);
+    return ms ? DBQ_PATIENT : 0;
+}
+
+/* So many songs are ready that the pace is kept while the store gathers; after trouble one request at a time is enough. */
 static bool has_enough(const struct lane *l)
 {
+    bool single = endpoint_flight_limit(l, ENDPOINT_MAIN) == 1;
+    int ready = single ? 2 : 3;
+
     if (l->p->in_bulk)
         return batches_are_full(l->w);
-    return jobs_waiting(l) >= (l->p->max_in_flight > 1 && endpoint_flight_limit(l, ENDPOINT_MAIN) > 1 ? 3 : 2);
+    if (!single || l->p->max_in_flight == 1)
+        ready += (int)((double)gather_ms(l->w) / lane_interval(l));
+    return jobs_waiting(l) >= ready;
 }
 
 /* The next look goes past it. False when there is no room to remember it. */
