@@ -328,10 +328,13 @@ static void take_facts(struct ask_many *r)
     }
 }
 
-/* 1 s, 2 s ... 16 s with up to a second of jitter: a server that sheds at random mostly answers the next time. */
+/* A second three times, then 4 s, 8 s, 16 s, with up to a second of jitter: a server that sheds at random mostly answers the
+ * next time. */
 static uint64_t shed_wait(int tries)
 {
-    return (500u << (tries < 5 ? tries : 5)) + (unsigned)(rand() % 1000);
+    int doublings = tries <= 3 ? 0 : tries < SHED_TRIES ? tries - 2 : SHED_TRIES - 2;
+
+    return (1000u << doublings) + (unsigned)(rand() % 1000);
 }
 
 static void names_trouble(struct ask_many *r)
