@@ -126,6 +126,15 @@ def pytest(folder, env=None):
     return totals["tests"] - failed - totals["skipped"], failed if totals["tests"] else 1
 
 
+def suite_names():
+    """how well names are read: the figures of the test set hold, alone and with the library"""
+    if not build("build-test", "gcc", "-Db_sanitize=address,undefined"):
+        return 0, 1
+    score = [PYTHON, "test/score.py", "test/data/names.tsv", "--hold", "--build", "build-test"]
+    failed = sum(call([*score, *how]).returncode != 0 for how in ([], ["--library"]))
+    return 2 - failed, failed
+
+
 def suite_layout():
     """the house: layers, tables against documents, shell scripts"""
     if not build("build-test", "gcc", "-Db_sanitize=address,undefined"):
@@ -159,6 +168,7 @@ SUITES = {
     "unit-clang": suite_unit_clang,
     "valgrind": suite_valgrind,
     "tsan": suite_tsan,
+    "names": suite_names,
     "layout": suite_layout,
     "integration": suite_integration,
     "browser": suite_browser,

@@ -124,7 +124,8 @@ static size_t credit_joint(const char *p)
 /* The first name of a credit, or what stands before or in a bracket: "Ada & Bo", "비비(BIBI)", "王菲 Faye Wong". */
 static enum artist_fame fame_of_part(struct slice text)
 {
-    const char *open = text.n ? memchr(text.p, '(', text.n) : NULL, *close = open ? memchr(open, ')', text.n - (size_t)(open - text.p)) : NULL;
+    const char *open = text.n ? memchr(text.p, '(', text.n) : NULL,
+               *close = open ? memchr(open, ')', text.n - (size_t)(open - text.p)) : NULL;
 
     if (close && open > text.p) {
         enum artist_fame before = artist_fame(slice_trim((struct slice){text.p, (size_t)(open - text.p)}));

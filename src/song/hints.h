@@ -24,8 +24,8 @@ void hint_look(struct slice text, struct part_look *out);
 enum artist_fame hint_fame(struct slice text);
 /* True when all of the text is a known artist's name (any case, with or without "The"). */
 bool hint_is_artist(struct slice text);
-/* True when text begins (from_end false) or ends (true) with a known artist (FAME_NAME) and more words stand beside it; the longest one
- * counts. *split is the byte where that artist ends or begins. */
+/* True when text begins (from_end false) or ends (true) with a known artist (FAME_NAME) and more words stand beside it; the
+ * longest one counts. *split is the byte where that artist ends or begins. */
 bool hint_split_artist(struct slice text, bool from_end, size_t *split);
 
 #endif

@@ -1,8 +1,9 @@
 /* Evidence from all names together; see library.h and docs/names.md.
  *
  * Tables: songs (one entry a name), parts (folded texts: how many different partners, so that two copies of one song count once,
- * and how often surely an artist or a title), styles (folder, extension, separator, vendor: how many names speak for either order). A verdict is a function of these counts. Two steps, so that no verdict rests on itself: first the parts vote,
- * then the votes make the habit of a style. */
+ * and how often surely an artist or a title), styles (folder, extension, separator, vendor: how many names speak for either
+ * order). A verdict is a function of these counts. Two steps, so that no verdict rests on itself: first the parts vote, then the
+ * votes make the habit of a style. */
 #include "song/library.h"
 
 #include <math.h>
@@ -548,6 +549,17 @@ static double habit_points(int habit)
     return habit == 2 ? HABIT_STRONG : habit == -2 ? -HABIT_STRONG : habit * HABIT_WEAK;
 }
 
+/* As much of a text as a sentence bears, cut between characters. */
+static int shown(const char *text)
+{
+    size_t n = strlen(text);
+
+    if (n > 60)
+        for (n = 60; n && ((unsigned char)text[n] & 0xc0) == 0x80;)
+            n--;
+    return (int)n;
+}
+
 static void say_why(const struct library *l, const struct song_entry *s, double parts, bool title_first, struct guess *g)
 {
     const struct part_entry *a = &l->parts[s->part[title_first ? 1 : 0]];
@@ -558,11 +570,12 @@ static void say_why(const struct library *l, const struct song_entry *s, double 
         snprintf(g->reason, sizeof g->reason, "%u of %u names written like this put the %s first", most, n,
                  title_first ? "title" : "artist");
     else if (a->partners > 2)
-        snprintf(g->reason, sizeof g->reason, "'%.60s' stands beside %u other titles in this library", g->artist, a->partners - 1);
+        snprintf(g->reason, sizeof g->reason, "'%.*s' stands beside %u other titles in this library", shown(g->artist), g->artist,
+                 a->partners - 1);
     else if (a->artist > a->title)
-        snprintf(g->reason, sizeof g->reason, "'%.60s' is the artist of other songs in this library", g->artist);
+        snprintf(g->reason, sizeof g->reason, "'%.*s' is the artist of other songs in this library", shown(g->artist), g->artist);
     else
-        snprintf(g->reason, sizeof g->reason, "'%.60s' is a title in other names of this library", g->title);
+        snprintf(g->reason, sizeof g->reason, "'%.*s' is a title in other names of this library", shown(g->title), g->title);
 }
 
 static bool strip_number(const struct song_entry *s, const struct style_entry *y, struct guess *g)
@@ -599,7 +612,8 @@ static bool contradict(const struct library *l, const struct song_entry *s, stru
     g->is_ambiguous = true;
     g->confidence = LIBRARY_DOUBT;
     g->rule = "library_doubt";
-    snprintf(g->reason, sizeof g->reason, "'%.60s' is a known artist, but %u of %u names written like this put the parts the other way",
+    snprintf(g->reason, sizeof g->reason,
+             "'%.*s' is a known artist, but %u of %u names written like this put the parts the other way", shown(g->artist),
              g->artist, most, y->artist_first + y->title_first);
     return true;
 }
@@ -624,7 +638,8 @@ bool library_judge(const struct library *l, int64_t id, struct guess *g)
     parts = parts_evidence(l, s);
     sum = s->lean / 128.0 + parts + habit_points(y->habit);
     title_first = sum < 0;
-    if (fabs(sum) < DECIDED || (fabs(parts) < VOTE && abs(y->habit) < 2) || (title_first ? parts > 0 && y->habit >= 0 : parts < 0 && y->habit <= 0))
+    if (fabs(sum) < DECIDED || (fabs(parts) < VOTE && abs(y->habit) < 2) ||
+        (title_first ? parts > 0 && y->habit >= 0 : parts < 0 && y->habit <= 0))
         return stripped;
     if (title_first != g->evidence.title_first)
         swap_names(g);
@@ -632,7 +647,8 @@ bool library_judge(const struct library *l, int64_t id, struct guess *g)
     g->is_ambiguous = false;
     g->evidence.settled = true;
     g->evidence.lean = fabs(sum);
-    g->confidence = title_confidence(RULE_LIBRARY, &g->evidence);
+    /* In whole hundredths: one more song does not rewrite all others of its artist. */
+    g->confidence = floor(title_confidence(RULE_LIBRARY, &g->evidence) * 100) / 100;
     say_why(l, s, parts, title_first, g);
     return true;
 }

@@ -1,10 +1,11 @@
 /* The library as evidence: which part of a name is the artist, judged from all names together.
  *
  * A name of two parts whose order is open is settled by the other names: a part that stands beside many different others is an
- * artist; one that other names say is an artist (or a title) is one; a folder, a vendor or a way of writing has a habit; and where
- * nearly all names of a folder begin with a number, the number is none of the title. What is remembered are counts of folded
- * parts, so a verdict depends on the set of names alone and never on the order in which they came. Adding or dropping a name costs
- * the names that share a part with it. About 100 bytes a name; at most LIBRARY_MAX names, further ones are not remembered.
+ * artist; one that other names say is an artist (or a title) is one; a folder, a vendor or a way of writing has a habit; and
+ * where nearly all names of a folder begin with a number, the number is none of the title. What is remembered are counts of
+ * folded parts, so a verdict depends on the set of names alone and never on the order in which they came. Adding or dropping a
+ * name costs the names that share a part with it. About 100 bytes a name; at most LIBRARY_MAX names, further ones are not
+ * remembered.
  *
  * Pure: no I/O, no clock. One thread at a time.
  */

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "song/genre.h"
 
 static void put_int_or_null(struct json_out *o, const char *key, int64_t v)
 {
@@ -41,6 +42,7 @@ void song_json(const struct song *s, struct json_out *o, const char *key)
     json_put_str(o, "vendor", s->vendor);
     put_int_or_null(o, "year", s->year);
     json_put_str(o, "genre", s->genre);
+    json_put_str(o, "genre_group", s->genre ? genre_coarse(s->genre) : NULL);
     json_put_num(o, "confidence", s->confidence, 2);
     json_put_str(o, "label", confidence_label(s->confidence));
     json_put_str(o, "metadata_status", song_status_name(s->status));

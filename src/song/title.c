@@ -37,8 +37,9 @@ void guess_deinit(struct guess *g)
 
 static bool is_media_extension(const char *extension)
 {
-    static const char *const more[] = {"kar", "mid", "midi", "cdg", "m4a", "m4v", "flac", "ogg", "opus", "wav",
-                                       "wma", "wmv", "mpg", "dat", "rm", "rmvb", "ts", "m2ts", "3gp", "mpeg", "flv", "ass", "txt", "aac", "vob"};
+    static const char *const more[] = {"kar", "mid",  "midi", "cdg", "m4a", "m4v", "flac", "ogg", "opus",
+                                       "wav", "wma",  "wmv",  "mpg", "dat", "rm",  "rmvb", "ts",  "m2ts",
+                                       "3gp", "mpeg", "flv",  "ass", "txt", "aac", "vob"};
 
     if (song_extension_ok(extension))
         return true;
@@ -674,7 +675,8 @@ static void fill_case(const struct reading *r, struct order_case *c, enum separa
     c->karafun_star = r->scan.star && r->scan.has_noise;
     c->blind = r->blind;
     for (int i = 0; i < r->scan.n; i++)
-        c->title_first_words = c->title_first_words || (r->scan.tok[i].phrase && strcmp(r->scan.tok[i].phrase->language, "tl") == 0);
+        c->title_first_words =
+            c->title_first_words || (r->scan.tok[i].phrase && strcmp(r->scan.tok[i].phrase->language, "tl") == 0);
 }
 
 /* Takes both texts. A sort form tells the artist where a disc id shows that rippers' habit, or where the turned name is known. */
@@ -902,7 +904,8 @@ static bool read_noise_between(struct reading *r)
             continue;
         if (behind >= p->b || !has_words(s, behind, p->b))
             continue;
-        if (s->tok[behind].phrase && s->tok[behind].phrase->kind >= PHRASE_NOISE) {   /* "... karaoke with words in two languages" */
+        if (s->tok[behind].phrase &&
+            s->tok[behind].phrase->kind >= PHRASE_NOISE) { /* "... karaoke with words in two languages" */
             set_names(r, NULL, scan_text(s, p->a, i));
             set_rule(r, RULE_TITLE_ONLY);
             return true;
@@ -941,7 +944,8 @@ static bool read_title_bracket(struct reading *r)
     char *artist;
 
     for (int i = p->a; i < p->b && open < 0; i = parts_next(s, i))
-        if (s->tok[i].type == TOKEN_OPEN && (s->tok[i].role == GROUP_TITLE || (s->tok[i].role == GROUP_TEXT && is_lenticular(s, i) && i > p->a)))
+        if (s->tok[i].type == TOKEN_OPEN &&
+            (s->tok[i].role == GROUP_TITLE || (s->tok[i].role == GROUP_TEXT && is_lenticular(s, i) && i > p->a)))
             open = i;
     if (open < 0)
         return false;
@@ -954,6 +958,33 @@ static bool read_title_bracket(struct reading *r)
     set_names(r, artist, scan_text(s, open + 1, mate));
     set_rule(r, RULE_QUOTED);
     r->out->evidence = (struct guess_evidence){.settled = true, .lean = 4};
+    return true;
+}
+
+/* "Blue Harbour (Ada Vale) karaoke": the last bracket holds what looks like an artist. */
+static bool read_bracket_artist(struct reading *r)
+{
+    struct scan *s = &r->scan;
+    const struct part *p = &r->parts.p[0];
+    int open = -1;
+    struct part_look look;
+    struct slice inside;
+
+    for (int i = p->a; i < p->b; i = parts_next(s, i))
+        if (s->tok[i].type == TOKEN_OPEN && !s->tok[i].skip && s->tok[i].role == GROUP_TEXT)
+            open = i;
+    if (!s->has_noise || open <= p->a || !only_noise(s, s->tok[open].mate + 1, s->n))
+        return false;
+    inside = scan_range(s, open + 1, s->tok[open].mate);
+    hint_look(inside, &look);
+    if (r->blind)
+        look.fame = FAME_NONE;
+    if (look.fame != FAME_NAME && (look.artist < 3 || look.title > 0 || look.words < 2))
+        return false;
+    set_names(r, scan_text(s, open + 1, s->tok[open].mate), scan_text(s, p->a, open));
+    set_rule(r, RULE_NO_SEPARATOR);
+    r->out->evidence = (struct guess_evidence){.fame = look.fame == FAME_NAME, .weak = true, .lean = look.fame == FAME_NAME ? 4 : 2};
+    r->out->is_ambiguous = true;
     return true;
 }
 
@@ -1033,7 +1064,9 @@ static void read_parts(struct reading *r)
         return;
     if (r->parts.n >= 2)
         read_many(r);
-    else if (r->parts.n == 0 || !(read_title_bracket(r) || read_weak(r) || read_noise_between(r) || read_no_separator(r) || read_asian_blank(r)))
+    else if (r->parts.n == 0 ||
+             !(read_title_bracket(r) || read_weak(r) || read_bracket_artist(r) || read_noise_between(r) ||
+               read_no_separator(r) || read_asian_blank(r)))
         read_title_only(r);
 }
 

@@ -58,9 +58,10 @@ double title_chance(enum title_rule rule, const struct guess_evidence *v)
     return rule == RULE_EMPTY ? 0.05 : 1 / (1 + exp(-log_odds(rule, v)));
 }
 
-/* Log odds that fill the band of a kind: at 0 and below a reading stands at its low end. The band is narrower than the odds differ,
- * so that readings of one kind keep their order. */
-static const double full_band[KIND_COUNT] = {[STATED] = 6, [SETTLED] = 6, [FROM_LIBRARY] = 6, [OPEN] = 4, [WEAK] = 4, [TITLE_ONLY] = 3};
+/* Log odds that fill the band of a kind: at 0 and below a reading stands at its low end. The band is narrower than the odds
+ * differ, so that readings of one kind keep their order. */
+static const double full_band[KIND_COUNT] = {
+    [STATED] = 6, [SETTLED] = 6, [FROM_LIBRARY] = 6, [OPEN] = 4, [WEAK] = 4, [TITLE_ONLY] = 3};
 
 double title_confidence(enum title_rule rule, const struct guess_evidence *v)
 {

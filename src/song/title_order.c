@@ -29,8 +29,9 @@ static bool has_guest(const char *text)
 /* A film, show or musical in the artist's place: "Frozen Soundtrack", "Wicked (musical)", "Original Broadway Cast". */
 static bool names_source(const char *text)
 {
-    static const char *const ends[] = {" soundtrack", " ost", " cast", "(musical)", "(film)", "(movie)", "(tv)", " musical", " original cast recording",
-                                       "soundtrack)", " cast)"};
+    static const char *const ends[] = {
+        " soundtrack", " ost",  " cast", "(musical)", "(film)", "(movie)", "(tv)", " musical", " original cast recording",
+        "soundtrack)", " cast)"};
     size_t n = strlen(text);
 
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {

@@ -59,7 +59,8 @@ static void split(const struct scan *s, int a, int b, struct parts *out)
         dash = dash || (s->tok[i].type == TOKEN_SEP && s->tok[i].sep == SEP_DASH && !s->tok[i].skip);
 
     for (int i = a; i <= b; i = i < b ? parts_next(s, i) : i + 1) {
-        bool parts = i < b && s->tok[i].type == TOKEN_SEP && s->tok[i].sep < SEP_WEAK && !s->tok[i].skip && !is_text_slash(s, i, b, dash);
+        bool parts =
+            i < b && s->tok[i].type == TOKEN_SEP && s->tok[i].sep < SEP_WEAK && !s->tok[i].skip && !is_text_slash(s, i, b, dash);
         if (i < b && !parts)
             continue;
         if (out->n == PARTS_MAX - 1 && i < b)
@@ -82,7 +83,8 @@ static bool ends_alone(const struct scan *s, int i)
     static const char *const words[] = {"hd", "hq", "uhd", "4k", "1080p", "720p", "full hd", "lyrics", "カバー", "歌ってみた", "ボカロ"};
     struct slice text = scan_token(s, i);
 
-    if (s->tok[i].phrase && strcmp(s->tok[i].phrase->language, "vi") == 0 && s->tok[i].phrase->kind >= PHRASE_LEAD && memchr(text.p, ' ', text.n))
+    if (s->tok[i].phrase && strcmp(s->tok[i].phrase->language, "vi") == 0 && s->tok[i].phrase->kind >= PHRASE_LEAD &&
+        memchr(text.p, ' ', text.n))
         return true;
     if (slice_eq_str(text, "MR") || slice_eq_str(text, "TJ") || slice_eq_str(text, "KY"))
         return true;
@@ -189,8 +191,8 @@ static bool trim_part(struct scan *s, struct part *p, bool first, bool last_of_m
     }
     head = noise_head(s, p->a, p->b);
     if (head > p->a && has_strong(s, p->a, head) && has_text(s, head, p->b)) {
-        bool bracket = s->tok[p->a].type == TOKEN_OPEN;
-        p->noise_before = !bracket;
+        bool bracket = s->tok[p->a].type == TOKEN_OPEN, colon = s->tok[head - 1].type == TOKEN_SEP;
+        p->noise_before = !bracket && !colon;
         if (first || bracket) {
             drop(s, p->a, head);
             p->a = head;
@@ -319,8 +321,9 @@ static void drop_channel(struct scan *s, struct parts *ps)
 {
     bool vendor = ps->n > 1 && lone_vendor(s, &ps->p[0]) && has_strong(s, ps->p[0].a, ps->p[0].b);
 
-    if (ps->n < 2 || !(vendor || (is_channel(s, &ps->p[0]) && ps->p[1].sep < SEP_PIPE &&
-                                  (count_texts(s, ps) > 2 || !memchr(part_bytes(s, &ps->p[0]).p, ' ', part_bytes(s, &ps->p[0]).n)))))
+    if (ps->n < 2 ||
+        !(vendor || (is_channel(s, &ps->p[0]) && ps->p[1].sep < SEP_PIPE &&
+                     (count_texts(s, ps) > 2 || !memchr(part_bytes(s, &ps->p[0]).p, ' ', part_bytes(s, &ps->p[0]).n)))))
         return;
     drop(s, ps->p[0].a, ps->p[0].b);
     remove_part(ps, 0);
@@ -352,6 +355,14 @@ static void drop_noise_parts(struct scan *s, struct parts *ps)
     }
 }
 
+static bool begins_with(const struct scan *s, const struct part *p, const char *phrase)
+{
+    for (int i = p->a; i < p->b; i++)
+        if (carries_text(&s->tok[i]))
+            return s->tok[i].phrase && strcmp(s->tok[i].phrase->text, phrase) == 0;
+    return false;
+}
+
 static int part_words(const struct scan *s, const struct part *p)
 {
     int n = 0;
@@ -370,13 +381,14 @@ static void drop_extra_parts(struct scan *s, struct parts *ps)
         struct slice bytes = part_bytes(s, p);
         bool last = i == ps->n - 1, weak = all_noise(s, p->a, p->b) || slice_year(bytes);
         bool unknown = last && (p->noise_behind || p->noise_before || p->noise_part_before) && p->sep != SEP_NONE;
+        bool live_music = last && i > 0 && begins_with(s, p, "nhạc sống");   /* "... | Nhạc Sống Gia Huy": who made it */
         bool behind = p->noise_part_before || (p->sep == SEP_PIPE && s->has_noise && part_words(s, p) > 0);
         bool cut = last && i > 0 && behind && all_noise(s, p->a, p->b);   /* "Title - Karaoke - Duet", "... | Tone Nam" */
         if (v && v->alone && (ps->n > 2 || bytes.n > 3))
             ps->part_vendor = v;
         else if (ps->n > 2 && unknown && i >= 2)
             ps->code = bytes;
-        else if (!cut && !(ps->n > 2 && weak && i > 0))
+        else if (!live_music && !cut && !(ps->n > 2 && weak && i > 0))
             continue;
         /* The separators go, too: they would stand between the rest. */
         drop(s, i > 0 ? ps->p[i - 1].b : p->a, p->b);

@@ -143,7 +143,7 @@ static enum separator mark_kind(struct slice l, int32_t cp, size_t at, size_t en
         return SEP_UNDERSCORE;
     if (cp == ':')
         return end == l.n || after == ' ' ? SEP_COLON : SEP_NONE;
-    if (is_bullet(cp))
+    if (is_bullet(cp) || cp == '~')
         return spaced ? SEP_BULLET : SEP_NONE;
     if (cp == '/' || cp == '\\')
         return spaced || before == '/' || is_unspaced(before) || is_unspaced(after) || before == 0x3011 || before > 0xff00
@@ -236,7 +236,7 @@ static size_t scan_sign(struct scan *s, struct slice l, size_t i, bool *word)
         push(s, TOKEN_CLOSE, i, end);
     } else if (is_double_quote(cp)) {
         push(s, TOKEN_QUOTE, i, end);
-    } else if (cp == '|' || cp == '_' || cp == ':' || cp == '/' || cp == '\\' || is_bullet(cp)) {
+    } else if (cp == '|' || cp == '_' || cp == ':' || cp == '/' || cp == '\\' || cp == '~' || is_bullet(cp)) {
         push_sep(s, mark_kind(l, cp, i, end), i, end);
     } else if (cp < 0x80 || is_emoji(cp)) {
         push(s, TOKEN_PUNCT, i, end);
@@ -410,7 +410,8 @@ bool slice_is_disc(struct slice s, bool strict)
         return false;
     if (!strict)
         return true;
-    return (letters >= 2 && groups > 0) || (digits >= 3 && groups > 0) || (letters >= 2 && digits >= 3 && zero) || (letters <= 6 && letters >= 2 && digits >= 4);
+    return (letters >= 2 && groups > 0) || (digits >= 3 && groups > 0) || (letters >= 2 && digits >= 3 && zero) ||
+           (letters <= 6 && letters >= 2 && digits >= 4);
 }
 
 /* "A", "Bb", "F#m", "C minor" begin like this; how: 1 surely a key, 2 perhaps. */
@@ -490,7 +491,8 @@ static enum group_role judge_words(const struct scan *s, const struct group_coun
         return c->first == c->last || first->strong ? GROUP_NOISE : GROUP_VENDOR;
     if (first->strong || (c->strong && c->words <= 4))
         return GROUP_NOISE;
-    if (last->type == TOKEN_WORD && c->words <= 2 && (ends_with(word, "oke") || ends_with(word, "sings") || ends_with(word, "karaoke")))
+    if (last->type == TOKEN_WORD && c->words <= 2 &&
+        (ends_with(word, "oke") || ends_with(word, "sings") || ends_with(word, "karaoke")))
         return GROUP_VENDOR;
     if (c->words <= 3 && first->type == TOKEN_WORD && memcmp(s->text.lower.data + first->at, "kara", 4) == 0)
         return GROUP_VENDOR;

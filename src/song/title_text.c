@@ -227,7 +227,8 @@ static void dots_for_blanks(struct buf *b)
     for (size_t i = 1; i + 1 < b->len; i++)
         if (b->data[i] == '.') {
             dots++;
-            single += b->data[i + 1] == '.' || i < 2 || b->data[i - 2] == '.' || (i + 2 < b->len && b->data[i + 2] == '.' && b->data[i + 1] != '-');
+            single += b->data[i + 1] == '.' || i < 2 || b->data[i - 2] == '.' ||
+                      (i + 2 < b->len && b->data[i + 2] == '.' && b->data[i + 1] != '-');
         }
     if (dots < 2 || single * 2 > dots)
         return;

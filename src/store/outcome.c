@@ -15,7 +15,7 @@
 struct seat {
     bool exists;
     unsigned asked, gave_up;
-    int failures;
+    int failures, priority;
 };
 
 struct effect {
@@ -31,11 +31,12 @@ struct effect {
 
 static int load_seat(struct effect *f)
 {
-    struct stmt s = stmt_of(f->db, "SELECT asked, gave_up, failures FROM enrichment_queue WHERE song_id = ?", f->e);
+    struct stmt s = stmt_of(f->db, "SELECT asked, gave_up, failures, priority FROM enrichment_queue WHERE song_id = ?", f->e);
 
     stmt_int(&s, f->o->song_id);
     if (stmt_row(&s))
-        f->seat = (struct seat){true, (unsigned)col_int(&s, 0), (unsigned)col_int(&s, 1), (int)col_int(&s, 2)};
+        f->seat = (struct seat){.exists = true, .asked = (unsigned)col_int(&s, 0), .gave_up = (unsigned)col_int(&s, 1),
+                                .failures = (int)col_int(&s, 2), .priority = (int)col_int(&s, 3)};
     return stmt_end(&s);
 }
 
@@ -208,7 +209,7 @@ static unsigned spared(const struct effect *f)
     if (f->o->provider == PROVIDER_MUSICBRAINZ)
         return 1u << PROVIDER_LISTENBRAINZ;
     if (f->o->provider == PROVIDER_LISTENBRAINZ && c && c->exact && !f->o->contradicts)
-        return 1u << PROVIDER_LASTFM | QUEUE_SETTLED;
+        return QUEUE_SETTLED | (f->seat.priority >= QUEUE_ASKED ? 0 : 1u << PROVIDER_LASTFM);
     return 0;
 }
 

@@ -259,7 +259,7 @@ static int load_item(struct db *db, enum provider_id p, int64_t now_ms, const st
     char *parsed = NULL;
     int rc;
 
-    *item = (struct queue_item){.song_id = place->song_id, .priority = place->priority, .asked = place->asked};
+    *item = (struct queue_item){.song_id = place->song_id, .priority = (int)place->rank, .asked = place->asked};
     rc = song_row_load(db, place->song_id, &item->song, e);
     if (rc)
         return rc;

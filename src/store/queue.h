@@ -7,7 +7,7 @@
  * names, then what only waits to be dated; within each by priority, then queued_at, then id.
  *
  * An answer may spare others theirs: MusicBrainz' makes ListenBrainz needless (the same data), and an exact one of ListenBrainz
- * makes Last.fm needless and leaves only the date to MusicBrainz.
+ * makes Last.fm needless (unless a person asked) and leaves only the date to MusicBrainz.
  */
 #ifndef SONGBOOKD_STORE_QUEUE_H
 #define SONGBOOKD_STORE_QUEUE_H
@@ -19,6 +19,7 @@
 #define QUEUE_SETTLED (1u << PROVIDER_COUNT)
 #define QUEUE_MASKS (2u << PROVIDER_COUNT)
 
+#define QUEUE_ASKED 1000          /* priority of a song that a person asks the providers about: then nobody is spared */
 #define QUEUE_MAX_INTERRUPTED 5   /* deaths of the process with the same song in flight before it gives up on it */
 
 /* Queues songs (by id). Queueing again raises the priority, never lowers it. A song that failed or was asked before is asked anew
@@ -30,7 +31,7 @@ int queue_add(struct db *db, const int64_t *ids, size_t n, int priority, bool ag
 
 struct queue_item {
     int64_t song_id;
-    int priority;
+    int priority;            /* and demand */
     unsigned asked;
     int attempts;
     struct song song;        /* owned: song_deinit */

@@ -93,7 +93,8 @@ bool song_says(const struct song *s, const struct guess *g);
 /* Stores artist, title, confidence, rule and reason of the guess with their evidence, when the song is still of that version and
  * may be judged. Returns 1 when it changed (*out is filled, song_deinit), 0 when it stays, or ERR_. A queued song whose names
  * changed is asked for anew. */
-int songs_judged(struct db *db, int64_t id, int64_t version, const struct guess *g, int64_t now_ms, struct song *out, struct err *e);
+int songs_judged(struct db *db, int64_t id, int64_t version, const struct guess *g, int64_t now_ms, struct song *out,
+                 struct err *e);
 
 /* The scan's view of the table, paged by id: calls row for rows with id > after, at most limit; *last gets the last id (or
  * after). */

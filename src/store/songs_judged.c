@@ -37,8 +37,8 @@ static bool same_text(const char *a, const char *b)
 
 bool song_says(const struct song *s, const struct guess *g)
 {
-    return same_text(s->artist, g->artist) && same_text(s->title, g->title) && s->order_open == g->is_ambiguous && fabs(s->confidence - g->confidence) < 0.0005 &&
-           (s->status == SONG_FAILED || same_text(s->reason, g->rule));
+    return same_text(s->artist, g->artist) && same_text(s->title, g->title) && s->order_open == g->is_ambiguous &&
+           fabs(s->confidence - g->confidence) < 0.0005 && (s->status == SONG_FAILED || same_text(s->reason, g->rule));
 }
 
 static int log_values(struct db *db, const struct song *before, const struct song *after, int64_t now_ms, struct err *e)
@@ -89,7 +89,8 @@ static int ask_anew(struct db *db, int64_t id, struct err *e)
     return stmt_run(&s);
 }
 
-int songs_judged(struct db *db, int64_t id, int64_t version, const struct guess *g, int64_t now_ms, struct song *out, struct err *e)
+int songs_judged(struct db *db, int64_t id, int64_t version, const struct guess *g, int64_t now_ms, struct song *out,
+                 struct err *e)
 {
     struct song before, after;
     bool changed = false, renamed, before_open;

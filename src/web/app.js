@@ -90,7 +90,8 @@ const LISTED_REVIEW = [["A", "act.accept"], ["1 – 5", "keys.candidate"], ["V",
 function showKeys() {
   const before = document.activeElement;
   const rows = (list) => h("table", {}, h("tbody", {}, list.map(([k, text]) => h("tr", {}, h("th", { scope: "row" }, h("kbd", {}, k)), h("td", {}, t(text))))));
-  const dialog = h("dialog", { "aria-labelledby": "h-keys" }, h("div", {}, h("h2", { id: "h-keys" }, t("keys.title")), rows(LISTED), h("h3", {}, t("nav.review")), rows(LISTED_REVIEW),
+  const dialog = h("dialog", { "aria-labelledby": "h-keys" }, h("div", {}, h("h2", { id: "h-keys", tabindex: "-1", autofocus: true }, t("keys.title")),
+    h("div", { class: "keys" }, rows(LISTED), h("div", {}, h("h3", {}, t("nav.review")), rows(LISTED_REVIEW))),
     h("label", { class: "inline" }, h("input", { type: "checkbox", checked: enabled(), onchange: (e) => enable(e.target.checked) }), t("keys.use")),
     h("div", {}, h("button", { type: "button", class: "main", onclick: () => dialog.close() }, t("keys.close")))));
   dialog.addEventListener("close", () => { dialog.remove(); if (before) before.focus(); });

@@ -92,14 +92,24 @@ export function sides(before, after, headBefore, headAfter, fields = ["artist", 
 export const sourceName = (source) =>
   ({ lastfm: "Last.fm", musicbrainz: "MusicBrainz", listenbrainz: "ListenBrainz" })[source] || (source ? t("source." + source) : "–");
 
+const SHOWN = 5, READ = 20;       // the daemon counts rejected ones, too
+
+/** The best candidates of a song that nobody rejected. ask: the services are asked first. Answers {suggestions, complete}. */
+export async function readCandidates(id, ask) {
+  const path = "songs/" + id + "/suggestions";
+  const asked = ask ? await post(path) : { complete: true };
+  const { suggestions } = await get(path + "?limit=" + READ);
+  return { suggestions: suggestions.filter((c) => !c.rejected).slice(0, SHOWN), complete: asked.complete };
+}
+
 /** The list of candidates; take(c) and refuse(c) are the buttons; with keys they are numbered. */
 export function candidateList(candidates, take, refuse) {
-  return h("ol", { class: "candidates" }, candidates.filter((c) => !c.rejected).map((c, i) => h("li", {},
+  return h("ol", { class: "candidates" }, candidates.map((c, i) => h("li", {},
     h("span", {}, h("kbd", { "aria-hidden": "true" }, i + 1), " ", names(c), c.year ? [" (", raw(c.year), ")"] : null, c.genre ? [" · ", raw(c.genre)] : null),
     h("span", { class: "why" }, t("candidate.why", { source: sourceName(c.source), score: number(c.score, 2) }), " ", raw(c.reason)),
     h("span", { class: "act" },
-      h("button", { type: "button", onclick: () => take(c) }, t("act.accept")),
-      refuse && h("button", { type: "button", class: "plain", onclick: () => refuse(c) }, t("act.reject"))))));
+      h("button", { type: "button", onclick: () => take(c), "aria-label": t("act.accept") + ": " + plainName(c) }, t("act.accept")),
+      refuse && h("button", { type: "button", class: "plain", onclick: () => refuse(c), "aria-label": t("act.reject") + ": " + plainName(c) }, t("act.reject"))))));
 }
 
 /* --- changing one ------------------------------------------------------------------------ */

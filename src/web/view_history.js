@@ -1,6 +1,6 @@
 // The log of changes: who changed what, and the way back for one, a batch, or a source since a time.
 import { h, fill, raw, calmly } from "./dom.js";
-import { t, tn, time, has } from "./text.js";
+import { t, tn, time, has, number } from "./text.js";
 import { get, post, query } from "./api.js";
 import { toast, fail } from "./tell.js";
 import { plainName, sourceName } from "./song.js";
@@ -18,6 +18,7 @@ function undo(body, then) {
 /** A stored value in the reader's words where it is one of ours. */
 function value(field, v) {
   if (v === null || v === undefined || v === "") return h("span", { class: "soft" }, "–");
+  if (field === "confidence" && isFinite(v)) return number(Number(v), 2);
   if (field === "source") return sourceName(v);
   if (field === "metadata_status") return t("status." + v);
   if (field === "reason" && has("reason." + v)) return t("reason." + v);
@@ -79,7 +80,7 @@ export function changeList(changes, then, withSong) {
   return h("ul", { class: "list" }, grouped(changes).map((g) => h("li", {},
     h("div", { class: "head keep" },
       h("span", { class: "small soft" }, time(g[0].time), " · ", who(g[0]), g[0].undone ? [" · ", h("span", { class: "tag" }, t("history.undone"))] : null),
-      g[0].undone ? null : h("button", { type: "button", "data-undo": g[0].batch, onclick: () => undo({ batch: g[0].batch, song_id: g[0].song_id }, then) }, t("act.undo"))),
+      g[0].undone ? null : h("button", { type: "button", "data-undo": g[0].batch, "aria-label": t("act.undo") + ": " + g.map((c) => fieldName(c.field)).join(", "), onclick: () => undo({ batch: g[0].batch, song_id: g[0].song_id }, then) }, t("act.undo"))),
     withSong && h("p", {}, songLink(g[0].song_id)),
     h("dl", { class: "facts-list" }, told(g).map((c) => [h("dt", {}, fieldName(c.field)), h("dd", {}, value(c.field, c.old), " → ", value(c.field, c.new))])))));
 }

@@ -5,7 +5,7 @@ import { t, tn, number, has, remember, remembered } from "./text.js";
 import { get, post, request, query } from "./api.js";
 import { live } from "./live.js";
 import { toast, fail, say } from "./tell.js";
-import { candidateList, fileName, likes, names, sides, sourceName, sure, plainName } from "./song.js";
+import { candidateList, readCandidates, fileName, likes, names, sides, sourceName, sure, plainName } from "./song.js";
 import { keys } from "./keys.js";
 
 const AHEAD = 20;
@@ -67,7 +67,7 @@ export function view(parameters, go) {
   async function drawCandidates(row, at) {
     candidates = [];
     try {
-      candidates = (await get("songs/" + row.song.id + "/suggestions?limit=5")).suggestions.filter((c) => !c.rejected);
+      candidates = (await readCandidates(row.song.id)).suggestions;
     } catch { /* the decision needs none */ }
     if (row !== current()) return;
     fill(at, candidates.length ? [h("h2", {}, t("hints.title")), candidateList(candidates, take)] : [h("p", { class: "soft" }, t("hints.none")),
@@ -141,8 +141,7 @@ export function view(parameters, go) {
 
   /** The song as it is now, with the best suggestion of now. */
   async function reread(row) {
-    const song = await get("songs/" + row.song.id), { suggestions } = await get("songs/" + row.song.id + "/suggestions?limit=5");
-    const best = suggestions.find((s) => !s.rejected);
+    const song = await get("songs/" + row.song.id), [best] = (await readCandidates(row.song.id)).suggestions;
     row.song = song;
     row.stale = false;
     row.before = { artist: song.artist, title: song.title, year: song.year, genre: song.genre };

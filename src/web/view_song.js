@@ -4,7 +4,7 @@ import { t, has } from "./text.js";
 import { get, post, request } from "./api.js";
 import { live } from "./live.js";
 import { toast, fail, say } from "./tell.js";
-import { FIELDS, candidateList, change, fileName, names, sides, sure, plainName } from "./song.js";
+import { FIELDS, candidateList, readCandidates, change, fileName, names, sides, sure, plainName } from "./song.js";
 import { changeList } from "./view_history.js";
 
 const LOAD_FROM = 0.6;        // suggestions are asked for by themselves from this confidence on
@@ -56,7 +56,7 @@ export function view(parameters, go, id) {
     return h("div", {}, h("div", { class: "field" },
       h("label", { for: "f-" + name }, t("field." + name), inputs[name]),
       h("button", { type: "button", "aria-pressed": String(locked), "data-lock": name, title: t(locked ? "song.unlock" : "song.lock"),
-        "aria-label": t(locked ? "song.unlock_field" : "song.lock_field", { field: t("field." + name) }), onclick: () => lock(name, locked) },
+        "aria-label": t("song.lock_field", { field: t("field." + name) }), onclick: () => lock(name, locked) },
       icon(locked ? "lock" : "open"))),
     h("p", { class: "error small", id: "e-" + name }));
   }
@@ -166,7 +166,7 @@ export function view(parameters, go, id) {
 
   async function readHints(ask) {
     try {
-      const answer = ask ? await post(path + "/suggestions") : await get(path + "/suggestions");
+      const answer = await readCandidates(id, ask);
       candidates = answer.suggestions;
       drawHints(ask && !answer.complete ? t("hints.incomplete") : "");
       if (!ask && !candidates.length && song.confidence >= LOAD_FROM && song.metadata_status !== "manual" && canAsk()) readHints(true);

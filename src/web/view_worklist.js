@@ -12,7 +12,7 @@ export function view() {
     return h("li", { class: "head", "data-key": l.key },
       h("a", { href: "#/library" + query(l.filter) }, has("worklist." + l.key) ? t("worklist." + l.key) : l.sentence),
       h("span", { class: "row" },
-        requeue && h("button", { type: "button", onclick: () => post("queue", { filter: l.filter, demand: "asked" })
+        requeue && h("button", { type: "button", "aria-label": t("worklist.requeue") + ": " + t("worklist." + l.key), onclick: () => post("queue", { filter: l.filter, demand: "asked" })
           .then((a) => toast(tn("worklist.requeued", a.queued))).catch(fail) }, t("worklist.requeue")),
         h("strong", { class: "number" }, number(l.count))));
   }

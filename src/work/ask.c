@@ -42,7 +42,7 @@ static int run_ask(struct db *db, struct dbq_op *op)
 {
     struct ask *a = container_of(op, struct ask, op);
     struct queue_result r;
-    int rc = queue_add(db, &a->song_id, 1, 1000, true, clock_wall(a->w->d.clock), &r, &op->err);
+    int rc = queue_add(db, &a->song_id, 1, QUEUE_ASKED, true, clock_wall(a->w->d.clock), &r, &op->err);
 
     return rc == 0 && r.unknown ? err_set(&op->err, ERR_NOT_FOUND, "there is no song %lld", (long long)a->song_id) : rc;
 }

@@ -328,10 +328,10 @@ static void take_facts(struct ask_many *r)
     }
 }
 
-/* 2 s, 4 s ... 32 s with up to a second of jitter: a shed question waits longer than the next token takes. */
+/* 1 s, 2 s ... 16 s with up to a second of jitter: a server that sheds at random mostly answers the next time. */
 static uint64_t shed_wait(int tries)
 {
-    return (1000u << (tries < 5 ? tries : 5)) + (unsigned)(rand() % 1000);
+    return (500u << (tries < 5 ? tries : 5)) + (unsigned)(rand() % 1000);
 }
 
 static void names_trouble(struct ask_many *r)

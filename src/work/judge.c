@@ -1,8 +1,8 @@
 /* Names decided by the whole library; see judge.h.
  *
  * READ (reader): the next page of paths; a new one is read and remembered. LOOK (reader): the next songs whose verdict may have
- * changed; those that stand otherwise are collected. STORE (writer): what was collected. The library is touched by the operation in
- * flight alone, so it needs no lock. */
+ * changed; those that stand otherwise are collected. STORE (writer): what was collected. The library is touched by the operation
+ * in flight alone, so it needs no lock. */
 #include "work/judge.h"
 
 #include <stdlib.h>

@@ -207,13 +207,14 @@ static int keep_free_items(struct lane *l)
 static bool take_in_bulk(struct lane *l)
 {
     int n = keep_free_items(l), kept;
-    bool now = n > 0 && !has_enough(l) && (batch_may_start(l) || l->items[0].priority > 0);
+    bool wanted = n > 0 && l->items[0].priority > 0, glance = l->most < BATCH_SONGS, useful = batch_may_start(l);
+    bool now = n > 0 && !has_enough(l) && (wanted || (useful && !glance));
 
     kept = now && !wants_company(l, n) ? same_urgency(l, n) : 0;
     for (int i = kept; i < n; i++)
         queue_item_deinit(&l->items[i]);
     if (kept == 0)
-        return false;
+        return n > 0 && glance && useful;   /* meanwhile there is use for a batch: a whole look finds its songs */
     l->company_since = 0;
     batch_start(l, l->items, kept);
     return true;

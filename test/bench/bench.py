@@ -495,9 +495,17 @@ def bench_start():
         say("start: %d songs: first answer with 50 songs after %s ms (a new process, the log read by Python)" % (FILES, rounded(times)))
 
 
-BENCHES = {"scan": bench_scan, "latency": bench_latency, "dashboard": bench_dashboard, "memory": bench_memory, "idle": bench_idle,
-           "card": bench_card, "rest": bench_rest, "start": bench_start,
-           "budget": bench_budget, "songs": bench_songs, "pikaraoke": bench_pikaraoke}
+def bench_names():
+    """reading names, the library as evidence"""
+    out = subprocess.run([str(pathlib.Path(os.environ["SONGBOOKD_BUILD"]) / "names"), str(ROOT / "test/data/names.tsv")],
+                         capture_output=True, text=True, check=True).stdout
+    for row in out.splitlines():
+        say("names: " + row)
+
+
+BENCHES = {"names": bench_names, "scan": bench_scan, "latency": bench_latency, "dashboard": bench_dashboard,
+           "memory": bench_memory, "idle": bench_idle,
+           "card": bench_card, "rest": bench_rest, "start": bench_start, "budget": bench_budget, "songs": bench_songs, "pikaraoke": bench_pikaraoke}
 
 
 def main():

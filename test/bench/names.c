@@ -1,5 +1,5 @@
-/* How fast names are read, against merely normalising and folding the same bytes with utf8proc in the same run; what the library as
- * evidence costs for 100,000 songs; and that a name of 64 KiB costs no more per byte than ten times an ordinary one.
+/* How fast names are read, against merely normalising and folding the same bytes with utf8proc in the same run; what the library
+ * as evidence costs for 100,000 songs; and that a name of 64 KiB costs no more per byte than ten times an ordinary one.
  *
  *   names FILE     a table whose first column is the name (test/data/names.tsv)
  */
@@ -145,7 +145,8 @@ static void library(void)
         guess_deinit(&one_more);
     }
     one = now_ms() - begun;
-    printf("the library of %d songs: reading %.0f ms, remembering %.0f ms, judging %.0f ms, together %.0f ms (at most 2000); %zu decided\n",
+    printf("the library of %d songs: reading %.0f ms, remembering %.0f ms, judging %.0f ms, together %.0f ms (at most 2000); %zu "
+           "decided\n",
            SONGS, parsed, put, all, parsed + put + all, judged);
     printf("one more song: %.3f ms, %.1f songs looked at again; %.1f MB in all, %.0f bytes a song\n", one / 1000,
            (double)again / 1000, (double)library_bytes(l) / 1e6, (double)library_bytes(l) / SONGS);
@@ -157,8 +158,9 @@ static void library(void)
 
 static void pathological(void)
 {
-    static const char *const pieces[] = {"(", ")", "-", " - ", "ft. ", "\"", "_", "&", "karaoke ", "in the style of ", "\xff", "\xcc\x81",
-                                         "노래방", "【", "|", "by ", "a - b (karaoke) ", "&#39;", " ", "a", "((((a))))", "' ", "www.", "🎤"};
+    static const char *const pieces[] = {
+        "(", ")", "-", " - ", "ft. ", "\"", "_", "&", "karaoke ", "in the style of ", "\xff", "\xcc\x81", "노래방", "【",
+        "|", "by ", "a - b (karaoke) ", "&#39;", " ", "a", "((((a))))", "' ", "www.", "🎤"};
     double ordinary = 1e9, worst = 0;
     const char *which = "";
 
@@ -186,7 +188,8 @@ static void pathological(void)
         }
         free(name);
     }
-    printf("a name of 64 KiB: at worst %.1f ns a byte (of '%s'), %.2f times an ordinary one (at most 10)\n", worst, which, worst / ordinary);
+    printf("a name of 64 KiB: at worst %.1f ns a byte (of '%s'), %.2f times an ordinary one (at most 10)\n", worst, which,
+           worst / ordinary);
 }
 
 int main(int argc, char **argv)

@@ -21,6 +21,8 @@ from browser import Browser, find_chromium  # noqa: E402
 from fake.catalogue import Catalogue, Song  # noqa: E402
 from fake.providers import FakeProviders  # noqa: E402
 
+no_key_comes_out = shared.no_key_comes_out       # an autouse fixture: here, too
+
 os.environ.setdefault("SE_OFFLINE", "true")      # selenium looks for no driver on the network
 PATIENCE = float(os.environ.get("SONGBOOKD_TEST_PATIENCE", 60))
 

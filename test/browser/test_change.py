@@ -120,11 +120,19 @@ def test_why_and_history_of_a_song(daemon, visit, browser):
 def test_suggestion_is_accepted_and_rejected_for_ever(daemon, visit, browser):
     start(daemon, ["Artist A00 - Song number 00 (Karaoke).mp4"], worker=True)
     open_song(visit, daemon, "A00")
-    wait_for(lambda: len(browser.all(".candidates li")) == 2, "both services' suggestions")
+    song = daemon.song("A00")["id"]
+
+    def offered():
+        return [c for c in daemon.get("songs/%d/suggestions?limit=20" % song)["suggestions"] if not c["rejected"]]
+
+    count = wait_for(lambda: len(offered()), "suggestions")
+    wait_for(lambda: browser.all(".candidates li"), "the list")
     browser.click(".candidates .act button")
     wait_for(lambda: daemon.song("A00")["metadata_status"] == "manual", "the accepted suggestion")
+    wait_for(lambda: len(browser.all(".candidates li")) == min(count, 5), "the list as it is after that")
     browser.click(".candidates .act button.plain")
-    wait_for(lambda: len(browser.all(".candidates li")) == 1, "the rejected one to be gone")
+    wait_for(lambda: len(offered()) == count - 1, "the rejected one to be gone")
+    wait_for(lambda: len(browser.all(".candidates li")) == min(count - 1, 5), "the list without it")
 
 
 def test_own_words_are_asked_about(daemon, visit, browser, fake):
@@ -221,8 +229,8 @@ def test_keys_can_be_switched_off_and_are_listed(daemon, visit, browser):
     for word in ("Accept", "Swap", "Auto-format", "Edit", "Skip", "Reject", "Undo"):
         assert word in browser.text("dialog")
     browser.click("dialog input[type=checkbox]")
-    browser.keys(Keys.ESCAPE)
-    wait_for(lambda: not browser.one("dialog"), "the list to close")
+    # a browser that is very busy may miss a key; a person presses it again
+    wait_for(lambda: not browser.one("dialog") or browser.keys(Keys.ESCAPE), "the list to close")
     browser.keys("v")
     browser.keys("?")
     assert browser.js("return new Promise((r) => setTimeout(() => r(document.querySelector('dialog') === null), 300));")

@@ -241,6 +241,22 @@ def test_files_of_the_page_have_types_tags_and_a_strict_policy(daemon):
     assert fetch(daemon, "/web/nothing.js")[0] == 404 and fetch(daemon, "/web/..%2fapp.js")[0] == 404
 
 
+def test_policy_lets_no_text_become_markup_and_nothing_come_from_elsewhere(daemon, visit, browser, expects):
+    expects += ["TrustedHTML", "Trusted Type", "Content Security Policy"]
+    start(daemon, ["One - Two.mp4"])
+    visit("")
+    tried = browser.js("""const out = [];
+        try { document.body.innerHTML = "<b>x</b>"; out.push("markup"); } catch { out.push("refused"); }
+        try { document.write("<b>x</b>"); out.push("written"); } catch { out.push("refused"); }
+        return out;""")
+    assert tried == ["refused", "refused"]
+    loaded = browser.driver.execute_async_script("""const done = arguments[0], i = new Image();
+        i.onload = () => done("loaded"); i.onerror = () => done("refused"); i.src = "http://127.0.0.1:9/x.png";""")
+    assert loaded == "refused"
+    browser.listen()
+    browser.requests.remove("http://127.0.0.1:9/x.png")       # reported by the browser although the policy kept it from being sent
+
+
 def test_what_a_browser_loads_weighs_less_than_150_kilobytes(daemon, visit, browser):
     """In every language, and unpacked: what the scripts and texts weigh by themselves."""
     start(daemon, ["One - Two.mp4"])

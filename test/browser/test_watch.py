@@ -10,8 +10,8 @@ def add_songs(daemon, count=40):
 
 
 def slow(daemon):
-    """A pace at which the work lasts longer than the test."""
-    daemon.args = ["--set", "lastfm.rate=4", "--set", "musicbrainz.rate=1"]
+    """A pace at which the work lasts longer than the test, one song after the other: nobody is asked about many at once."""
+    daemon.args = ["--set", "lastfm.rate=4", "--set", "musicbrainz.rate=1", "--set", "listenbrainz.enabled=no"]
 
 
 def percent(browser):

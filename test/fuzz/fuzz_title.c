@@ -6,7 +6,7 @@
 
 #include "base/utf8.h"
 #include "song/fold.h"
-#include "song/title.h"
+#include "song/library.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,6 +19,26 @@ static void require(int ok)
 static void require_text(const char *text)
 {
     require(!text || utf8_valid(slice_of(text)));
+}
+
+/* A library that keeps the last names: its verdicts must hold the same promises, and what comes must be able to go. */
+static void ask_library(struct slice name, struct guess *g)
+{
+    static struct library *l;
+    static int64_t id;
+    int64_t ids[8];
+
+    if (!l)
+        l = library_new(1);
+    library_put(l, ++id, name, g);
+    library_judge(l, id, g);
+    require(g->title && g->rule && g->reason[0] && g->confidence >= 0 && g->confidence <= 1);
+    require_text(g->artist);
+    require_text(g->title);
+    require_text(g->reason);
+    library_take_changed(l, ids, 8);
+    library_drop(l, id - 50);
+    require(library_count(l) <= 50);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -44,6 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     tidy = guess_tidy(&g, size % 2);
     require_text(tidy);
     free(tidy);
+    ask_library(name, &g);
     guess_deinit(&g);
     key = fold_key(name);
     require(strlen(key) <= 4 * size);

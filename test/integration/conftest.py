@@ -274,8 +274,13 @@ class Daemon:
         return self.request("POST", path, body, **kw)
 
     def patch(self, song_id, **fields):
-        tag = self.request("GET", "songs/%d" % song_id).headers["etag"]
-        return self.request("PATCH", "songs/%d" % song_id, fields, headers={"If-Match": tag})
+        """With the ETag read right before; again when the worker changed the song just between the two."""
+        for _ in range(20):
+            tag = self.request("GET", "songs/%d" % song_id).headers["etag"]
+            answer = self.request("PATCH", "songs/%d" % song_id, fields, headers={"If-Match": tag})
+            if answer.status != 412:
+                break
+        return answer
 
     def songs_list(self, query=""):
         """Every song of all pages."""

@@ -99,7 +99,7 @@ def test_language_vendor_source_and_reason(still, fake):
     assert [s["vendor"] for s in every(still, vendor=vendor.upper())] == [vendor]
     assert all(s["source"] == "name" for s in every(still, source="name"))
     enriched = [s["id"] for s in every(still, status="enriched")]
-    assert enriched and [s["id"] for s in every(still) if s["source"] in ("lastfm", "musicbrainz")] == enriched
+    assert enriched and [s["id"] for s in every(still) if s["source"] in ("lastfm", "musicbrainz", "listenbrainz")] == enriched
     assert titles(still, reason="not_found", status="enrichment_failed") == [s["title"] for s in every(still, status="enrichment_failed")]
 
 
@@ -222,7 +222,7 @@ def test_review_shows_before_and_after_with_what_changes(still, fake):
     row = still.get("review?below=1")["songs"][0]
     assert row["before"] == {"artist": "Queen", "title": "Innuendo", "year": 1990, "genre": row["song"]["genre"]}
     after = row["after"]
-    assert (after["artist"], after["title"]) == ("Queen", "Innuendo") and after["source"] in ("lastfm", "musicbrainz")
+    assert (after["artist"], after["title"]) == ("Queen", "Innuendo") and after["source"] in ("lastfm", "musicbrainz", "listenbrainz")
     assert after["changes"] == (["year"] if after["year"] == 1991 else [])
     assert row["tidy"]["artist_title"] == "Queen - Innuendo" and row["tidy"]["title_artist"] == "Innuendo - Queen"
     assert row["suggestions"] == len(still.get("songs/1/suggestions?limit=20")["suggestions"])

@@ -107,7 +107,7 @@ def test_a_source_is_told_from_another(still, fake):
     still.wait_done()
     still.post("worker/pause")
     sources = {c["source"] for c in still.get("changes?limit=500")["changes"] if c["actor"] == "worker"}
-    assert sources and sources <= {"lastfm", "musicbrainz", None}
+    assert sources and sources <= {"lastfm", "musicbrainz", "listenbrainz", None}
     before = seen(still)
     assert undo(still, source="nobody", since="2020-01-01")["count"] == 0
     assert seen(still) == before

@@ -150,3 +150,8 @@ def test_every_unit_test_and_fuzzer_is_built():
 def test_every_source_file_is_built():
     lists = "".join(p.read_text() for p in tracked("meson.build", "src/*meson.build"))
     assert [str(p.relative_to(ROOT)) for p in tracked("src/*.c") if "'%s'" % p.name not in lists and "/%s'" % p.name not in lists] == []
+
+
+def test_names_md_shows_the_tables_of_the_code():
+    done = subprocess.run([ROOT / "test/names_doc.py"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

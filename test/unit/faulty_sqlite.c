@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
-const char *const fault_names[FAULT_KINDS] = {"none", "read", "write", "full", "sync", "truncate", "open", "delete", "lock", "shm",
-                                              "size", "memory"};
+const char *const fault_names[FAULT_KINDS] = {"none", "read", "write", "full", "sync", "truncate", "open", "delete", "lock",
+                                              "shm", "size", "memory"};
 
 static enum fault_kind armed;
 static int left, given;
@@ -64,7 +64,10 @@ static int w_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
     }
     return REAL(f, xWrite, p, n, at);
 }
-static int w_truncate(sqlite3_file *f, sqlite3_int64 n) { return fails(FAULT_TRUNCATE) ? SQLITE_IOERR_TRUNCATE : REAL(f, xTruncate, n); }
+static int w_truncate(sqlite3_file *f, sqlite3_int64 n)
+{
+    return fails(FAULT_TRUNCATE) ? SQLITE_IOERR_TRUNCATE : REAL(f, xTruncate, n);
+}
 static int w_sync(sqlite3_file *f, int flags) { return fails(FAULT_SYNC) ? SQLITE_IOERR_FSYNC : REAL(f, xSync, flags); }
 static int w_size(sqlite3_file *f, sqlite3_int64 *n) { return fails(FAULT_SIZE) ? SQLITE_IOERR_FSTAT : REAL(f, xFileSize, n); }
 static int w_lock(sqlite3_file *f, int l) { return fails(FAULT_LOCK) ? SQLITE_IOERR_LOCK : REAL(f, xLock, l); }

@@ -1,5 +1,5 @@
-/* Everything SQLite does for us fails once, at every place in turn: reads, writes, syncs, locks, opens, memory. What was acknowledged
- * stays, nothing is half done, and when the trouble is over the same file works again. */
+/* Everything SQLite does for us fails once, at every place in turn: reads, writes, syncs, locks, opens, memory. What was
+ * acknowledged stays, nothing is half done, and when the trouble is over the same file works again. */
 #include "store_fixture.h"
 
 #include "faulty_sqlite.h"
@@ -20,7 +20,8 @@ static int step_find(struct db *db, struct err *e)
     static const char *const paths[] = {"/m/a.mp4", "/m/b.mp4", "/m/c.mp4"};
 
     for (int i = 0; i < 3; i++)
-        files[i] = (struct found_file){.path = slice_of(paths[i]), .size = 10, .mtime_ms = NOW - DAY, .format = "mp4", .guess = &g};
+        files[i] = (struct found_file){.path = slice_of(paths[i]), .size = 10, .mtime_ms = NOW - DAY, .format = "mp4",
+                                       .guess = &g};
     return songs_found(db, files, 3, NOW, r, e);
 }
 
@@ -191,7 +192,8 @@ static void check_after(const char *path, unsigned done, const char *what)
             fail_msg("%s: '%s' was acknowledged and is lost", what, steps[i].name);
     }
     assert_counts_true(db);
-    struct stmt s = stmt_of_text(db, "SELECT count(*) FROM songs WHERE coalesce(artist, '') = '' OR coalesce(title, '') = ''", &e);
+    struct stmt s =
+        stmt_of_text(db, "SELECT count(*) FROM songs WHERE coalesce(artist, '') = '' OR coalesce(title, '') = ''", &e);
     int64_t emptied = 0;
     assert_int_equal(stmt_run_int(&s, &emptied), 1);
     if (emptied)
@@ -234,7 +236,8 @@ static void try_kind(enum fault_kind kind, bool lasting, bool existing)
             assert_int_equal(db_open(path, &db, NULL), 0);
             db_close(db);
         }
-        snprintf(what, sizeof what, "%s %s at %d%s", lasting ? "lasting" : "single", fault_names[kind], nth, existing ? "" : ", new file");
+        snprintf(what, sizeof what, "%s %s at %d%s", lasting ? "lasting" : "single", fault_names[kind], nth,
+                 existing ? "" : ", new file");
         faults_arm(kind, nth, lasting);
         done = live(path, &opened);
         int given = faults_given();

@@ -326,7 +326,8 @@ static void not_found_by_all_fails_and_is_rechecked_after_weeks(void **state)
 static void a_clock_that_was_years_ahead_holds_no_song_back(void **state)
 {
     struct fixture *f = *state;
-    int64_t a = add_song(f->db, "/m/a.mp4", "A", "B"), b = add_song(f->db, "/m/b.mp4", "C", "D"), ahead = NOW + 3650 * DAY, n, at;
+    int64_t a = add_song(f->db, "/m/a.mp4", "A", "B"), b = add_song(f->db, "/m/b.mp4", "C", "D");
+    int64_t ahead = NOW + 3650 * DAY, n, at;
     struct outcome o = outcome_of(a, PROVIDER_LASTFM, OUTCOME_NOT_FOUND);
     struct outcome_result r;
 

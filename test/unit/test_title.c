@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -533,6 +534,60 @@ static void title_survives_hostile_names(void **state)
     }
 }
 
+static double cpu_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+/* The least of several tries: what the machine does beside counts for little. */
+static double cost_per_byte(const char *text, size_t n, int times)
+{
+    double best = 1e18;
+
+    for (int round = 0; round < 5; round++) {
+        double begun = cpu_ns(), t;
+        for (int i = 0; i < times; i++) {
+            struct guess g;
+            title_parse((struct slice){text, n}, &g);
+            guess_deinit(&g);
+        }
+        t = (cpu_ns() - begun) / ((double)n * times);
+        best = t < best ? t : best;
+    }
+    return best;
+}
+
+static void time_is_linear_in_the_length(void **state)
+{
+    static const char *const pieces[] = {"(",     "- ",       " - ",
+                                         "ft. ",  "\"",       "_",
+                                         "&",     "karaoke ", "in the style of ",
+                                         "\xff",  "노래방",   "【",
+                                         "|",     "by ",      "a - b (karaoke) ",
+                                         "&#39;", "a",        "((((a))))",
+                                         "' ",    "www.",     "a.",
+                                         "1-2-"};
+    static const char ordinary[] = "Ada Vale - Blue Harbour (Karaoke Version) with Lyrics";
+    double usual = cost_per_byte(ordinary, sizeof ordinary - 1, 500);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
+        size_t len = strlen(pieces[i]);
+        char *name = mem_alloc(TITLE_MAX_BYTES);
+        double cost;
+        for (size_t k = 0; k < TITLE_MAX_BYTES; k++)
+            name[k] = pieces[i][k % len];
+        cost = cost_per_byte(name, TITLE_MAX_BYTES, 1);
+        if (cost > 10 * usual)
+            print_error("64 KiB of '%s': %.0f ns a byte, an ordinary name %.0f\n", pieces[i], cost, usual);
+        assert_true(cost <= 10 * usual);
+        free(name);
+    }
+}
+
 static void tidy_name_joins_in_both_orders(void **state)
 {
     struct guess g = parse("Blue Harbour - Ada Vale | Karaoke Version | KaraFun");
@@ -573,6 +628,7 @@ int main(void)
         cmocka_unit_test(known_artists_are_keys_in_order_and_found),
         cmocka_unit_test(a_credit_is_known_by_its_first_name),
         cmocka_unit_test(title_survives_hostile_names),
+        cmocka_unit_test(time_is_linear_in_the_length),
         cmocka_unit_test(tidy_name_joins_in_both_orders),
     };
 
