@@ -983,7 +983,8 @@ static bool read_bracket_artist(struct reading *r)
         return false;
     set_names(r, scan_text(s, open + 1, s->tok[open].mate), scan_text(s, p->a, open));
     set_rule(r, RULE_NO_SEPARATOR);
-    r->out->evidence = (struct guess_evidence){.fame = look.fame == FAME_NAME, .weak = true, .lean = look.fame == FAME_NAME ? 4 : 2};
+    r->out->evidence =
+        (struct guess_evidence){.fame = look.fame == FAME_NAME, .weak = true, .lean = look.fame == FAME_NAME ? 4 : 2};
     r->out->is_ambiguous = true;
     return true;
 }
