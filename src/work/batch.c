@@ -673,7 +673,8 @@ static int store_fact(struct db *db, struct batch *b, struct entry *x, struct er
     bool dates = b->stage == STAGE_DATES;
     struct detail d = {
         .song_id = x->item.song_id, .answered = PROVIDER_LISTENBRAINZ, .candidates = &q->answer,
-        .chosen = candidate_of(q, f->mbid), .source = dates ? PROVIDER_MUSICBRAINZ : PROVIDER_LISTENBRAINZ, .rule = dates ? "first_release" : "tags",
+        .chosen = candidate_of(q, f->mbid), .source = dates ? PROVIDER_MUSICBRAINZ : PROVIDER_LISTENBRAINZ,
+        .rule = dates ? "first_release" : "tags",
         .reason = dates ? "the first official album, single or EP that holds this recording"
                         : "official genres of the recording, its release group or its artist",
         .pair_key = q->pair_key, .now_ms = wall(b),
