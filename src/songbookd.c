@@ -286,7 +286,8 @@ static void log_summary(struct daemon *d, const char *what)
 
     if (d->enrich)
         enrich_summary(d->enrich, requests, sizeof requests);
-    log_info("main", "%s: %lld songs, %lld enriched, %lld by hand, %lld not found or given up, %lld waiting (%lld for their date)%s%s",
+    log_info("main",
+             "%s: %lld songs, %lld enriched, %lld by hand, %lld not found or given up, %lld waiting (%lld for their date)%s%s",
              what, (long long)c->total, (long long)c->by_status[SONG_ENRICHED], (long long)c->by_status[SONG_MANUAL],
              (long long)c->by_status[SONG_FAILED], (long long)c->queued, (long long)c->dating, requests[0] ? "; " : "", requests);
 }

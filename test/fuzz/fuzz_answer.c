@@ -43,7 +43,8 @@ static void check_answer(const struct provider_answer *a, int status)
 static void read_many(const struct bulk *b, const struct provider_reply *r)
 {
     static const struct bulk_item items[] = {
-        {"ABBA", "Waterloo", "11111111-1111-4111-8111-111111111111"}, {"Waterloo", "ABBA", "22222222-2222-4222-8222-222222222222"},
+        {"ABBA", "Waterloo", "11111111-1111-4111-8111-111111111111"},
+        {"Waterloo", "ABBA", "22222222-2222-4222-8222-222222222222"},
         {"Queen", "Flash", "33333333-3333-4333-8333-333333333333"},
     };
     struct candidate hits[3] = {0};

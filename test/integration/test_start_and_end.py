@@ -137,7 +137,7 @@ def test_a_stale_socket_is_replaced(daemon):
 def test_the_folder_of_the_usual_socket_is_made(tmp_path):
     usual = tmp_path / "run" / "songbookd"
     with subprocess.Popen([str(BUILD / "songbookd"), "--config", os.devnull, "--database", tmp_path / "db", "--listen", "none",
-                           "--set", "musicbrainz.enabled=no", tmp_path], env=clean_environment({"RUNTIME_DIRECTORY": str(usual)}),
+                           "--set", "musicbrainz.enabled=no", "--set", "listenbrainz.enabled=no", tmp_path], env=clean_environment({"RUNTIME_DIRECTORY": str(usual)}),
                           stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL) as daemon:
         wait_for((usual / "songbookd.sock").is_socket, "the socket")
         daemon.terminate()

@@ -713,7 +713,8 @@ static void detail_never_touches_what_a_person_decided(void **state)
 static void search_after_a_quick_date_only_makes_it_earlier(void **state)
 {
     struct db *db = ((struct fixture *)*state)->db;
-    static const struct { int quick, searched, year; } cases[] = {{1971, 1969, 1969}, {1971, 1975, 1971}, {0, 1975, 1975}, {1971, 0, 1971}};
+    static const struct { int quick, searched, year; } cases[] = {
+        {1971, 1969, 1969}, {1971, 1975, 1971}, {0, 1975, 1975}, {1971, 0, 1971}};
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char path[16];
