@@ -73,8 +73,8 @@ void enrich_providers_json(const struct enrich *w, struct json_out *o);
  * 20 s. */
 void enrich_ask(struct enrich *w, int64_t song_id, void (*done)(void *arg, int rc), void *arg);
 /* Asks every usable provider once with these words (copied; artist may be ""), within the limits, and keeps what it answers as
- * candidates of the song, in place of those that it gave before. The song itself, its attempts and its place in the queue stay as
- * they are. done(arg, rc) when all that came is stored: ERR_TIMEOUT when not all answered within 20 s (later answers are dropped),
+ * candidates of the song, in place of those that it gave before. The song itself, its attempts and its place in the queue stay
+ * as they are. done(arg, rc) when all that came is stored: ERR_TIMEOUT when not all answered within 20 s (the rest is dropped),
  * ERR_NOT_FOUND without such a song, ERR_UNAVAILABLE while the worker rests, ERR_BUSY when too much is asked for. */
 void enrich_ask_words(struct enrich *w, int64_t song_id, const char *artist, const char *title, void (*done)(void *arg, int rc),
                       void *arg);

@@ -459,6 +459,21 @@ static int candidate_for_first(struct db *db, struct err *e)
     return rc;
 }
 
+/* Stored later than any question of this test, with a poor score. */
+static int candidate_of_the_future(struct db *db, struct err *e)
+{
+    struct candidates list = {0};
+    struct candidate *c = candidates_add(&list, PROVIDER_LASTFM);
+    int rc;
+
+    c->artist = mem_strdup("Queen");
+    c->title = mem_strdup("Headlong");
+    c->score = 0.1;
+    rc = candidates_keep(db, 1, PROVIDER_LASTFM, &list, 4000000000000, e);
+    candidates_deinit(&list);
+    return rc;
+}
+
 static int second_is_gone(struct db *db, struct err *e)
 {
     int64_t id = 2;
@@ -777,6 +792,24 @@ static void own_words_are_asked_with(void **state)
     expect_refused("POST", "/api/v1/songs/1/suggestions", NULL, "{\"title\":\"a\",\"artist\":[]}", "/artist");
     expect_refused("POST", "/api/v1/songs/1/suggestions", NULL, "{\"title\":\"a\",\"year\":1}", "/year");
     assert_string_equal(play.words, "");
+}
+
+static void answers_to_own_words_go_first(void **state)
+{
+    struct reply r;
+
+    seed(three_songs);
+    seed(candidate_for_first);
+    seed(candidate_of_the_future);
+    r = ask("GET", "/api/v1/songs/1/suggestions", NULL, NULL);
+    assert_string_equal(json_str(json_first(json_get(r.json, "suggestions")), "title"), "Innuendo (Single)");
+    reply_free(&r);
+    r = ask("POST", "/api/v1/songs/1/suggestions", NULL, "{}");
+    assert_string_equal(json_str(json_first(json_get(r.json, "suggestions")), "title"), "Innuendo (Single)");
+    reply_free(&r);
+    r = ask("POST", "/api/v1/songs/1/suggestions?limit=1", NULL, "{\"title\":\"Headlong\"}");
+    assert_string_equal(json_str(json_first(json_get(r.json, "suggestions")), "title"), "Headlong");
+    reply_free(&r);
 }
 
 static int64_t first_candidate(void)
@@ -1276,6 +1309,7 @@ int main(void)
         T(suggestions_come_from_the_store),
         T(asking_answers_with_what_is_stored),
         T(own_words_are_asked_with),
+        T(answers_to_own_words_go_first),
         T(a_candidate_is_accepted_and_undone),
         T(a_candidate_is_rejected_for_ever),
         T(queueing_names_what_it_does_not_know),
