@@ -698,6 +698,7 @@ static void fill_case(const struct reading *r, struct order_case *c, enum separa
     c->language = language_of_script(r->scan.text.text.data);
     c->underscored = r->scan.text.underscored;
     c->had_disc = r->parts.had_disc;
+    c->numbered = r->parts.digits > 2;
     c->leading_noise_bracket = r->scan.leading_noise_bracket;
     c->karafun_star = r->scan.star && r->scan.has_noise;
     c->blind = r->blind;

@@ -167,7 +167,7 @@ static double look_points(const struct order_case *c, const struct part_look *l,
     if (strcmp(c->language, "ja") == 0 && c->sep == SEP_SLASH)
         p -= 4;
     if (c->had_disc)
-        p += strcmp(c->language, "zh") == 0 ? -3 : 4;
+        p += strcmp(c->language, "zh") == 0 ? -3 : c->numbered ? 0 : 4;
     return p;
 }
 

@@ -564,6 +564,13 @@ static void drop_ids(struct scan *s, struct parts *ps)
     }
 }
 
+static bool is_asian_part(const struct scan *s, const struct part *p)
+{
+    struct slice text = part_bytes(s, p);
+
+    return text.n > 2 && (unsigned char)text.p[0] >= 0xe3;
+}
+
 /* "1-05", "A07": disc or side, and track. */
 static bool is_side_track(struct slice s)
 {
@@ -594,8 +601,10 @@ static void drop_inline_id(struct scan *s, struct parts *ps)
     next = (struct slice){text + s->tok[i + 1].at, s->text.text.len - s->tok[i + 1].at};
     if (id.n > 1 && id.n <= 4 && id.p[id.n - 1] == '.' && slice_is_digits((struct slice){id.p, id.n - 1}))
         id.n--;
-    else if (slice_is_digits(id) ? !(id.n <= 4 && ((unsigned char)next.p[0] >= 0xe3 || (id.p[0] == '0' && id.n > 1)))
-                                 : !(ps->n > 1 && is_side_track(id)) && !(slice_is_disc(id, true) && memchr(id.p, '-', id.n)))
+    else if (slice_is_digits(id)
+                 ? !(id.n <= 4 && ((unsigned char)next.p[0] >= 0xe3 || (id.n == 3 && ps->n == 2 && is_asian_part(s, &ps->p[1])) ||
+                                   (id.p[0] == '0' && id.n > 1)))
+                 : !(ps->n > 1 && is_side_track(id)) && !(slice_is_disc(id, true) && memchr(id.p, '-', id.n)))
         return;
     note_disc(ps, id);
     if (slice_is_digits(id))
