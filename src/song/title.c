@@ -1082,7 +1082,8 @@ static bool read_bracket_artist(struct reading *r)
     return true;
 }
 
-/* A known artist at either end of a name that says it is karaoke, or two Asian words. */
+/* A known artist at either end of a name that says it is karaoke. Without that, only in front, and of two words or more:
+ * "Elton John Blue Harbour.mp4", but not "Queen Of Hearts.mp4". */
 static bool read_no_separator(struct reading *r)
 {
     struct scan *s = &r->scan;
@@ -1090,18 +1091,15 @@ static bool read_no_separator(struct reading *r)
     char *text = scan_text(s, p->a, p->b);
     struct slice t = slice_of(text);
     size_t split;
-    bool found = false;
+    bool front = !r->blind && hint_split_artist(t, false, &split) && (s->has_noise || memchr(text, ' ', split));
+    bool found = front || (s->has_noise && !r->blind && hint_split_artist(t, true, &split));
 
-    if (s->has_noise) {
-        bool front = !r->blind && hint_split_artist(t, false, &split);
-        found = front || (!r->blind && hint_split_artist(t, true, &split));
-        if (found) {
-            char *a = fold_display((struct slice){t.p, split}), *b = fold_display((struct slice){t.p + split, t.n - split});
-            set_names(r, front ? a : b, front ? b : a);
-            set_rule(r, RULE_NO_SEPARATOR);
-            r->out->evidence = (struct guess_evidence){.fame = true, .weak = true, .lean = 3};
-            r->out->is_ambiguous = true;
-        }
+    if (found) {
+        char *a = fold_display((struct slice){t.p, split}), *b = fold_display((struct slice){t.p + split, t.n - split});
+        set_names(r, front ? a : b, front ? b : a);
+        set_rule(r, RULE_NO_SEPARATOR);
+        r->out->evidence = (struct guess_evidence){.fame = true, .weak = true, .lean = 3};
+        r->out->is_ambiguous = true;
     }
     free(text);
     return found;
