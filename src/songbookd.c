@@ -286,7 +286,8 @@ static void log_summary(struct daemon *d, const char *what)
 
     if (d->enrich)
         enrich_summary(d->enrich, requests, sizeof requests);
-    log_info("main", "%s: %lld songs, %lld enriched, %lld by hand, %lld not found or given up, %lld waiting (%lld for their date)%s%s",
+    log_info("main",
+             "%s: %lld songs, %lld enriched, %lld by hand, %lld not found or given up, %lld waiting (%lld for their date)%s%s",
              what, (long long)c->total, (long long)c->by_status[SONG_ENRICHED], (long long)c->by_status[SONG_MANUAL],
              (long long)c->by_status[SONG_FAILED], (long long)c->queued, (long long)c->dating, requests[0] ? "; " : "", requests);
 }
@@ -611,6 +612,7 @@ static void on_scan_settled(void *arg)
     d->scan_settled = true;
     scan_status(d->scan, &s);
     judge_wake(d->judge, s.missing || s.moved || s.returned);
+    judge_rest(d->judge);
     if (first)
         log_summary(d, "library read");
     if (d->started && !d->closing)
@@ -710,7 +712,7 @@ static int start_work(struct daemon *d, struct err *e)
     if (rc == 0 && d->args.once)
         start_once(d);
     d->prune = prune_new(&d->loop, &clock_system, d->q, d->config);
-    d->judge = judge_new(&clock_system, d->q, d->events, &(struct judge_hooks){on_judge_changed, on_judge_idle, d});
+    d->judge = judge_new(&clock_system, d->q, d->events, &(struct judge_hooks){on_judge_changed, on_judge_idle, d, JUDGE_KEEP_NAMES});
     d->scan = scan_new(&d->loop, &clock_system, d->q, d->events, &scan);
     if (rc == 0)
         rc = start_beside_pikaraoke(d);

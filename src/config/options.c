@@ -57,6 +57,8 @@ const struct option_row options[OPT_COUNT] = {
                                   "certificates to trust for ListenBrainz in place of the system's"},
     [OPT_ENRICHMENT_AUTOSTART] = {"enrichment.autostart", NULL, OPTION_BOOL, "yes", 0, 0, NULL, 0,
                                   "start the worker by itself on the first start"},
+    [OPT_ENRICHMENT_GATHER] = {"enrichment.gather", NULL, OPTION_BOOL, "yes", 0, 0, NULL, OPTION_LIVE,
+                               "store what is learnt of many songs in few transactions: spares a memory card"},
     [OPT_ENRICHMENT_MAX_ATTEMPTS] = {"enrichment.max_attempts", NULL, OPTION_NUMBER, "3", 1, 20, "attempts",
                                      OPTION_LIVE | OPTION_WHOLE, "failed attempts before a song is given up"},
     [OPT_PIKARAOKE_DATABASE] = {"pikaraoke.database", NULL, OPTION_PATH, "", 0, 0, NULL, OPTION_NONE,

@@ -62,9 +62,19 @@ static int option_take(struct ctl *ctl, int argc, char **argv, int *i, const str
     return 0;
 }
 
+/* Broken at blanks before column 80. */
 static void command_help(const struct command *c)
 {
-    printf("Usage: songbookctl %s%s%s\n%s.\n", c->name, *c->args ? " " : "", c->args, c->help);
+    int at = printf("Usage: songbookctl %s", c->name);
+
+    for (const char *w = c->args; *w; w += strspn(w, " ")) {
+        int n = (int)strcspn(w, " ");
+        if (at + 1 + n > 79)
+            at = printf("\n      ") - 1;
+        at += printf(" %.*s", n, w);
+        w += n;
+    }
+    printf("\n%s.\n", c->help);
 }
 
 /* The words left over are as many as the command wants; GO_ON, or the refusal. */

@@ -55,8 +55,9 @@ int cmd_export(struct ctl *ctl, int argc, char **argv)
     int rc = args_read(ctl, &argc, argv, own, 0, -1);
 
     if (rc == EXIT_FINE)
-        puts("The format is csv (default), json or html. Conditions are those of 'songs', and by=title,\n"
-             "columns=3, verified=true, title=TEXT; for example: export decade=1980 language=de");
+        puts("The format is csv (default), json or html. Conditions are those of 'songs', and\n"
+             "by=title, columns=3, verified=true, title=TEXT; for example:\n"
+             "export decade=1980 language=de");
     if (rc != GO_ON)
         return print_finish(rc);
     buf_init(&path, 0);

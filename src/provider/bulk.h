@@ -31,7 +31,8 @@ struct bulk {
 extern const struct bulk bulk_lookup;
 /* The same at the labs, without a token; 100 pairs is what one client is known to send. */
 extern const struct bulk bulk_labs;
-/* Canonical names, official genres and a date that may be a reissue's; 100 MBIDs (the service takes 1,000) keep an answer small. */
+/* Canonical names, official genres and a date that may be a reissue's; 100 MBIDs (the service takes 1,000) keep an answer
+ * small. */
 extern const struct bulk bulk_metadata;
 /* Dates by MusicBrainz' `rid:` search; 50 MBIDs (it takes 100) keep an answer small. */
 extern const struct bulk bulk_dates;

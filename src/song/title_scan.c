@@ -509,7 +509,7 @@ static enum group_role judge_words(const struct scan *s, const struct group_coun
     if (last->type == TOKEN_WORD && c->words <= 2 &&
         (ends_with(word, "oke") || ends_with(word, "sings") || ends_with(word, "karaoke")))
         return GROUP_VENDOR;
-    if (c->words <= 3 && first->type == TOKEN_WORD && memcmp(s->text.lower.data + first->at, "kara", 4) == 0)
+    if (c->words <= 3 && first->type == TOKEN_WORD && strncmp(s->text.lower.data + first->at, "kara", 4) == 0)
         return GROUP_VENDOR;
     if (is_kind(first, PHRASE_SOURCE) || is_kind(last, PHRASE_SOURCE))
         return GROUP_SOURCE;

@@ -3,8 +3,8 @@
  * A row of enrichment_queue holds, beside the seed's columns: demand (0 none, 1 new download, 2 asked for by a person, 3 about to
  * be sung; added to the order as priority does), asked (mask of providers that answered), in_flight (mask), interrupted (times
  * the process died while it was in flight), failures (failed requests in a row), gave_up (mask of providers given up on while
- * others were still to be asked), not_before (wall ms; backoff). Order: what was given a priority, by it; then what has no settled
- * names, then what only waits to be dated; within each by priority, then queued_at, then id.
+ * others were still to be asked), not_before (wall ms; backoff). Order: what was given a priority, by it; then what has no
+ * settled names, then what only waits to be dated; within each by priority, then queued_at, then id.
  *
  * An answer may spare others theirs: MusicBrainz' makes ListenBrainz needless (the same data), and an exact one of ListenBrainz
  * makes Last.fm needless (unless a person asked) and leaves only the date to MusicBrainz.

@@ -5,8 +5,8 @@
  * songs whose question was refused or never sent. Genres and dates belong to songs that are stored already: what cannot be
  * had of them is left to MusicBrainz' search, and costs no attempt.
  *
- * Songs of the same names share a question; pairs that are one to ListenBrainz share a row. A request that fails is asked for again
- * in halves, so that one bad row is found and fails alone. Loop thread; reading and judging run on the pool.
+ * Songs of the same names share a question; pairs that are one to ListenBrainz share a row. A request that fails is asked for
+ * again in halves, so that one bad row is found and fails alone. Loop thread; reading and judging run on the pool.
  */
 #include "work/enrich_internal.h"
 
@@ -328,10 +328,13 @@ static void take_facts(struct ask_many *r)
     }
 }
 
-/* 1 s, 2 s ... 16 s with up to a second of jitter: a server that sheds at random mostly answers the next time. */
+/* A second three times, then 4 s, 8 s, 16 s, with up to a second of jitter: a server that sheds at random mostly answers the
+ * next time. */
 static uint64_t shed_wait(int tries)
 {
-    return (500u << (tries < 5 ? tries : 5)) + (unsigned)(rand() % 1000);
+    int doublings = tries <= 3 ? 0 : tries < SHED_TRIES ? tries - 2 : SHED_TRIES - 2;
+
+    return (1000u << doublings) + (unsigned)(rand() % 1000);
 }
 
 static void names_trouble(struct ask_many *r)
@@ -669,10 +672,11 @@ static int store_fact(struct db *db, struct batch *b, struct entry *x, struct er
     const struct fact *f = &b->facts[x->fact];
     bool dates = b->stage == STAGE_DATES;
     struct detail d = {
-        .song_id = x->item.song_id, .answered = PROVIDER_LISTENBRAINZ, .candidates = &q->answer, .chosen = candidate_of(q, f->mbid),
-        .source = dates ? PROVIDER_MUSICBRAINZ : PROVIDER_LISTENBRAINZ, .rule = dates ? "first_release" : "tags",
-        .reason = dates ? "the first official album, single or EP that holds this recording" : "official genres of the recording, its "
-                                                                                              "release group or its artist",
+        .song_id = x->item.song_id, .answered = PROVIDER_LISTENBRAINZ, .candidates = &q->answer,
+        .chosen = candidate_of(q, f->mbid), .source = dates ? PROVIDER_MUSICBRAINZ : PROVIDER_LISTENBRAINZ,
+        .rule = dates ? "first_release" : "tags",
+        .reason = dates ? "the first official album, single or EP that holds this recording"
+                        : "official genres of the recording, its release group or its artist",
         .pair_key = q->pair_key, .now_ms = wall(b),
     };
     int rc;

@@ -45,7 +45,8 @@ static double eta_seconds(const struct enrich *w)
         for (unsigned mask = 0; mask < QUEUE_MASKS; mask++)
             if (!(mask & 1u << i))
                 songs += c->queued_asked[mask];
-        s = ((double)songs * requests_per_song(&w->lanes[i]) * lane_interval(&w->lanes[i]) + (double)lane_rest_ms(&w->lanes[i])) / 1000;
+        s = (double)songs * requests_per_song(&w->lanes[i]) * lane_interval(&w->lanes[i]);
+        s = (s + (double)lane_rest_ms(&w->lanes[i])) / 1000;
         if (s > longest)
             longest = s;
     }
@@ -85,7 +86,8 @@ void enrich_summary(const struct enrich *w, char *out, size_t size)
 {
     struct sums s = sum_requests(w);
     size_t at = (size_t)snprintf(out, size, "%llu requests, %.3f a song named, and %llu dating searches",
-                                 (unsigned long long)(s.requests - s.dating), requests_for_a_song(w, s), (unsigned long long)s.dating);
+                                 (unsigned long long)(s.requests - s.dating), requests_for_a_song(w, s),
+                                 (unsigned long long)s.dating);
 
     for (int i = 0; i < PROVIDER_COUNT && at < size; i++)
         if (w->lanes[i].p && w->lanes[i].requests)

@@ -359,6 +359,7 @@ static void after_read(uv_work_t *work, int status)
     struct job *j = container_of(work, struct job, work);
     struct lane *l = j->lane;
     enum answer_class kind = j->answer.kind;
+    int refusals;
 
     (void)status;
     reply_deinit(&j->reply);
@@ -385,7 +386,8 @@ static void after_read(uv_work_t *work, int status)
         return;
     case ANSWER_REFUSED:
         /* the song rests a little longer than the lane does, so that others get their turn: 2 s to 32 s, jittered */
-        job_refund(j, (2000u << (l->ends[j->turn.end].refusals < 4 ? l->ends[j->turn.end].refusals : 4)) + (unsigned)(rand() % 1000));
+        refusals = l->ends[j->turn.end].refusals;
+        job_refund(j, (2000u << (refusals < 4 ? refusals : 4)) + (unsigned)(rand() % 1000));
         return;
     case ANSWER_KEY:
     case ANSWER_OFFLINE:

@@ -88,7 +88,7 @@ static uint64_t gather_ms(const struct enrich *w)
         if (w->lanes[i].p && lane_is_usable(&w->lanes[i]) && !w->lanes[i].p->in_bulk &&
             lane_interval(&w->lanes[i]) * GATHER_SONGS < ms)
             ms = lane_interval(&w->lanes[i]) * GATHER_SONGS;
-    return dbq_counts(w->d.q)->queued >= GATHER_FROM ? (uint64_t)ms : 0;
+    return dbq_counts(w->d.q)->queued >= GATHER_FROM && config_bool(w->d.config, OPT_ENRICHMENT_GATHER) ? (uint64_t)ms : 0;
 }
 
 int lane_patience(const struct lane *l)

@@ -157,7 +157,8 @@ static void took_lock(struct lane *l, int end)
     if (end == LISTENBRAINZ_LOOKUP) {
         l->kept.key_refused = true;
         lane_mark_key(l, l->kept.key_mark);
-        log_warn("enrich", "%s refuses the token: %s; names are asked for at its labs, without one", l->p->title, l->ends[end].detail);
+        log_warn("enrich", "%s refuses the token: %s; names are asked for at its labs, without one", l->p->title,
+                 l->ends[end].detail);
     } else {
         l->ends[end].locked_until = lane_now(l) + LOCKED_MS;
         log_warn("enrich", "%s has locked '%s' away: %s; everything else goes on", l->p->title, l->p->endpoints[end],

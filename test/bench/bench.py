@@ -421,8 +421,91 @@ def bench_names():
         say("names: " + row)
 
 
+# --- the card -------------------------------------------------------------------------------------
+def disk_written(d):
+    """Bytes that this daemon sent, or will send, to the disk."""
+    rows = dict(line.split(": ") for line in open("/proc/%d/io" % d.process.pid).read().splitlines())
+    return int(rows["write_bytes"])
+
+
+def cpu_seconds(pid):
+    fields = open("/proc/%d/stat" % pid).read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def enrich_for(seconds, *options):
+    """(enriched, bytes, transactions, CPU seconds) of a daemon that works so long at the default pace."""
+    fake = FakeProviders(Catalogue(any_share=1.0), limits=False, latency=(0.05, 0.25)).start()
+    with Place() as home:
+        d = Daemon(home, fake, args=["--set", "listenbrainz.enabled=no", *options])
+        fill(d.songs, 2000)
+        d.start("--set", "enrichment.autostart=no")
+        d.wait_listed(2000)
+        wait_for(lambda: quiet(d.process.pid), "rest", 90)
+        before, cpu, tx = disk_written(d), cpu_seconds(d.process.pid), transactions(d)
+        d.post("worker/start")
+        time.sleep(seconds)
+        d.post("worker/stop")
+        wait_for(lambda: quiet(d.process.pid), "rest", 90)
+        p = d.get("progress")
+        out = (p["by_status"]["enriched"], disk_written(d) - before, p["store"]["transactions"] - tx, cpu_seconds(d.process.pid) - cpu)
+        d.stop()
+    fake.stop()
+    return out
+
+
+def bench_card():
+    """bytes written for an enriched song, gathered and each stored by itself"""
+    if "write_bytes" not in open("/proc/self/io").read():
+        say("card: this kernel does not count what a process writes")
+        return
+    songs, written, tx, cpu = enrich_for(40)
+    alone, alone_written, alone_tx, _ = enrich_for(40, "--set", "enrichment.gather=no")
+    say("card: at the default pace %d songs enriched in %d transactions: %.1f kB written a song (below 32), %.2f ms of CPU a song"
+        % (songs, tx, written / 1e3 / songs, cpu * 1e3 / songs))
+    say("      each stored by itself, %d songs in %d transactions: %.1f kB a song; ratio %.2f (at most 0.25)"
+        % (alone, alone_tx, alone_written / 1e3 / alone, (written / songs) / (alone_written / alone)))
+
+
+def bench_rest():
+    """what is written at rest: to the disk and to the log"""
+    fake = FakeProviders(Catalogue(any_share=1.0), limits=False).start()
+    with Place() as home:
+        d = Daemon(home, fake, args=["--set", "lastfm.rate=200", "--set", "musicbrainz.rate=200", "--set", "library.rescan_minutes=1"])
+        for i in range(20):
+            d.add_song("Band %d - Tune %d (Karaoke).mp4" % (i, i))
+        d.start()
+        d.wait_done()
+        wait_for(lambda: quiet(d.process.pid), "rest", 90)
+        before, lines = disk_written(d), d.log.count("\n")
+        time.sleep(180)     # with three scans in it: none of them may write
+        say("rest: in 180 s %d bytes written to the disk (0), %.2f lines a minute in the log (below 1, but for a line each scan)"
+            % (disk_written(d) - before, (d.log.count("\n") - lines) / 3))
+        d.stop()
+    fake.stop()
+
+
+def bench_start():
+    """start to the first answer, with a library of many songs"""
+    with Place() as home:
+        d = Daemon(home, args=["--set", "enrichment.autostart=no"])
+        fill(d.songs, FILES)
+        d.start()
+        d.wait_listed(FILES)
+        d.stop()
+        times = []
+        for _ in range(5):
+            began = time.monotonic()
+            d.start()
+            d.request("GET", "songs?limit=50")
+            times.append((time.monotonic() - began) * 1000)
+            d.stop()
+        say("start: %d songs: first answer with 50 songs after %s ms (a new process, the log read by Python)" % (FILES, rounded(times)))
+
+
 BENCHES = {"names": bench_names, "scan": bench_scan, "latency": bench_latency, "dashboard": bench_dashboard,
-           "memory": bench_memory, "idle": bench_idle, "budget": bench_budget, "songs": bench_songs, "pikaraoke": bench_pikaraoke}
+           "memory": bench_memory, "idle": bench_idle, "card": bench_card, "rest": bench_rest, "start": bench_start,
+           "budget": bench_budget, "songs": bench_songs, "pikaraoke": bench_pikaraoke}
 
 
 def main():

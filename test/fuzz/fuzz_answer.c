@@ -1,4 +1,4 @@
-/* Fuzzer: any body, status and headers read as the answer of either provider, then judged.
+/* Fuzzer: any body, status and headers read as the answer of a provider to one question, then judged, or to many.
  *
  * The first bytes choose provider, stage, status and what was asked; the rest is the body. Whatever comes, the reader must
  * fill the whole answer, stay within its bounds, and never make "not found" out of a refusal.
@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "provider/bulk.h"
 #include "provider/provider.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -38,8 +39,33 @@ static void check_answer(const struct provider_answer *a, int status)
     }
 }
 
+/* Each item is answered at most once, by its own row; a refusal or a failure answers none. */
+static void read_many(const struct bulk *b, const struct provider_reply *r)
+{
+    static const struct bulk_item items[] = {
+        {"ABBA", "Waterloo", "11111111-1111-4111-8111-111111111111"},
+        {"Waterloo", "ABBA", "22222222-2222-4222-8222-222222222222"},
+        {"Queen", "Flash", "33333333-3333-4333-8333-333333333333"},
+    };
+    struct candidate hits[3] = {0};
+    struct provider_answer a;
+
+    b->read(items, 3, r, hits, &a);
+    CHECK(a.kind <= ANSWER_OFFLINE && a.kind != ANSWER_NOT_FOUND && a.candidates.count == 0);
+    CHECK(a.retry_after_s >= 0 && a.retry_after_s <= 3600 && a.pause_s >= 0 && a.pause_s <= 61);
+    CHECK(r->status == 200 || a.kind != ANSWER_FOUND);
+    for (size_t i = 0; i < 3; i++) {
+        CHECK(!hits[i].mbid || (a.kind == ANSWER_FOUND || b == &bulk_lookup || b == &bulk_labs));
+        CHECK(!hits[i].mbid || strlen(hits[i].mbid) == 36);
+        CHECK(hits[i].year == 0 || (hits[i].year >= 1860 && hits[i].year <= 2100));
+        candidate_deinit(&hits[i]);
+    }
+    provider_answer_deinit(&a);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const struct bulk *const bulks[] = {&bulk_lookup, &bulk_labs, &bulk_metadata, &bulk_dates};
     const struct provider *p;
     const struct wanted *w;
     struct provider_reply r = {0};
@@ -54,6 +80,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     r.transport = r.status ? 0 : ERR_NETWORK;
     r.retry_after = waits[data[3] % (sizeof waits / sizeof waits[0])];
     r.body = (struct slice){(const char *)data + 4, size - 4};
+    if (data[0] & 0x80) {
+        r.rate_remaining = data[1] & 1 ? "0" : "9";
+        r.rate_reset_in = r.retry_after;
+        read_many(bulks[data[0] & 3], &r);
+        return 0;
+    }
     p->read(w, (data[0] >> 1) % 4, &r, &a);
     check_answer(&a, r.status);
     best = match_judge(w, &a.candidates);

@@ -318,7 +318,7 @@ def pytest_runtest_makereport(item, call):
     """A failing test shows the log of its daemon."""
     report = (yield).get_result()
     d = item.funcargs.get("daemon") if hasattr(item, "funcargs") else None
-    if report.failed and d is not None and d.log:
+    if report.failed and getattr(d, "log", ""):
         report.sections.append(("log of the daemon", d.log[-8000:]))
 
 

@@ -23,6 +23,7 @@ def test_every_song_gets_names_year_and_genre(daemon, fake):
     assert progress["total"] == count
     song = daemon.song("Dancing Queen")
     assert (song["artist"], song["title"], song["year"], song["genre"]) == ("ABBA", "Dancing Queen", 1976, "Pop")
+    assert song["genre_group"] == "Pop"
     assert song["metadata_status"] == "enriched" and song["confidence"] >= 0.90
     assert song["youtube_id"] == "aBcDeFgHi01"
     swapped = daemon.song("Wonderwall")

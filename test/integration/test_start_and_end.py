@@ -137,7 +137,7 @@ def test_a_stale_socket_is_replaced(daemon):
 def test_the_folder_of_the_usual_socket_is_made(tmp_path):
     usual = tmp_path / "run" / "songbookd"
     with subprocess.Popen([str(BUILD / "songbookd"), "--config", os.devnull, "--database", tmp_path / "db", "--listen", "none",
-                           "--set", "musicbrainz.enabled=no", tmp_path], env=clean_environment({"RUNTIME_DIRECTORY": str(usual)}),
+                           "--set", "musicbrainz.enabled=no", "--set", "listenbrainz.enabled=no", tmp_path], env=clean_environment({"RUNTIME_DIRECTORY": str(usual)}),
                           stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL) as daemon:
         wait_for((usual / "songbookd.sock").is_socket, "the socket")
         daemon.terminate()
@@ -164,10 +164,11 @@ def test_once_does_not_wait_for_a_folder(tmp_path):
 def test_term_ends_within_two_seconds_while_requests_hang(daemon, fake):
     fake.fail("lastfm", "hang")
     fake.fail("musicbrainz", "hang")
+    fake.fail("listenbrainz", "hang")
     for i in range(20):
         daemon.add_song("Band %d - Tune %d.mp4" % (i, i))
     daemon.start()
-    wait_for(lambda: fake.in_flight["lastfm"] > 0, "a hanging request")
+    wait_for(lambda: fake.in_flight["lastfm"] > 0 or fake.in_flight["listenbrainz"] > 0, "a hanging request")
     watch = Stopwatch()
     daemon.process.send_signal(signal.SIGTERM)
     assert daemon.wait() == 0, daemon.log

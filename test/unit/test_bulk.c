@@ -14,7 +14,9 @@
 
 #define MBID_A "11111111-1111-4111-8111-111111111111"
 #define MBID_B "22222222-2222-4222-8222-222222222222"
-#define ROW_A "\"recording_mbid\":\"" MBID_A "\",\"artist_credit_name\":\"Low Tide\",\"recording_name\":\"Grey Sand\",\"release_name\":\"Shore\""
+#define ROW_A \
+    "\"recording_mbid\":\"" MBID_A "\",\"artist_credit_name\":\"Low Tide\",\"recording_name\":\"Grey Sand\"," \
+    "\"release_name\":\"Shore\""
 #define ROW_B "\"recording_mbid\":\"22222222-2222-4222-8222-222222222222\",\"artist_credit_name\":\"B\",\"recording_name\":\"C\""
 
 static const struct provider_settings settings = {"http://127.0.0.1:1/", "t0ken", "http://127.0.0.1:2"};
@@ -198,7 +200,8 @@ static void answers_are_classed_and_none_is_an_invented_miss(void **state)
         {503, "<html>", ANSWER_REFUSED, false, 0}, {500, "{}", ANSWER_FAILED, false, 0},
         {400, "{\"code\":400,\"error\":\"Recording 3 ...\"}", ANSWER_FAILED, false, 0},
         {404, "{\"error\":\"Not Found\"}", ANSWER_FAILED, false, 0}, {200, "<html>", ANSWER_FAILED, false, 0},
-        {200, "", ANSWER_FAILED, false, 0}, {200, "[[[", ANSWER_FAILED, false, 0}, {200, "{\"error\":{}}", ANSWER_FAILED, false, 0},
+        {200, "", ANSWER_FAILED, false, 0}, {200, "[[[", ANSWER_FAILED, false, 0},
+        {200, "{\"error\":{}}", ANSWER_FAILED, false, 0},
     };
     static const struct bulk *const all[] = {&bulk_lookup, &bulk_labs, &bulk_metadata};
 
@@ -244,7 +247,8 @@ static void official_genres_come_first_and_the_recordings_before_the_artists(voi
                                "\"artist\":{\"name\":\"Low Tide\"},\"release\":{\"name\":\"Shore\",\"year\":2003},"
                                "\"tag\":{\"recording\":[{\"tag\":\"seen live\",\"count\":90},{\"tag\":\"pop\",\"count\":50},"
                                "{\"tag\":\"trip-hop\",\"count\":3},{\"tag\":\"trip hop\",\"count\":2,\"genre_mbid\":\"x\"},"
-                               "{\"tag\":\"electronic\",\"count\":4,\"genre_mbid\":\"x\"},{\"tag\":\"jazz\",\"count\":0,\"genre_mbid\":\"x\"}],"
+                               "{\"tag\":\"electronic\",\"count\":4,\"genre_mbid\":\"x\"},"
+                               "{\"tag\":\"jazz\",\"count\":0,\"genre_mbid\":\"x\"}],"
                                "\"artist\":[{\"tag\":\"rock\",\"count\":80,\"genre_mbid\":\"x\"}],\"release_group\":[]}}}"),
                      ANSWER_FOUND);
     assert_string_equal(hits[0].mbid, MBID_A);
@@ -286,18 +290,21 @@ static void unknown_identifiers_are_absent(void **state)
 static void dates_are_joined_by_identifier(void **state)
 {
 #define RELEASE(date, secondary) \
-    "{\"status\":\"Official\",\"title\":\"R\",\"date\":\"" date "\",\"release-group\":{\"primary-type\":\"Album\",\"secondary-types\":[" secondary "]}}"
+    "{\"status\":\"Official\",\"title\":\"R\",\"date\":\"" date "\",\"release-group\":" \
+    "{\"primary-type\":\"Album\",\"secondary-types\":[" secondary "]}}"
 #define RECORDING(id, releases) \
-    "{\"id\":\"" id "\",\"title\":\"T\",\"score\":100,\"artist-credit\":[{\"name\":\"A\",\"artist\":{\"name\":\"A\"}}],\"releases\":[" releases "]}"
+    "{\"id\":\"" id "\",\"title\":\"T\",\"score\":100,\"artist-credit\":[{\"name\":\"A\",\"artist\":{\"name\":\"A\"}}]," \
+    "\"releases\":[" releases "]}"
     (void)state;
-    assert_int_equal(read_text(&bulk_dates, 2, 200, "{\"count\":2,\"recordings\":[" RECORDING(MBID_B, RELEASE("2009", "\"Compilation\"")) ","
+    assert_int_equal(read_text(&bulk_dates, 2, 200, "{\"count\":2,\"recordings\":["
+                                                    RECORDING(MBID_B, RELEASE("2009", "\"Compilation\"")) ","
                                                     RECORDING(MBID_A, RELEASE("1971-02", "")) "]}"), ANSWER_FOUND);
     assert_int_equal(hits[0].year, 1971);
     assert_int_equal(hits[1].year, 0);               /* only on a collection: weak */
     assert_int_equal(hits[1].year_weak, 2009);
     assert_int_equal(read_text(&bulk_dates, 2, 200, "{\"count\":0,\"recordings\":[]}"), ANSWER_FOUND);
     assert_null(hits[0].mbid);
-    assert_int_equal(read_text(&bulk_dates, 1, 503, "{\"error\":\"The MusicBrainz web server is currently busy.\"}"), ANSWER_REFUSED);
+    assert_int_equal(read_text(&bulk_dates, 1, 503, "{\"error\":\"The web server is currently busy.\"}"), ANSWER_REFUSED);
     assert_int_equal(read_text(&bulk_dates, 1, 404, "{\"error\":\"Not Found\"}"), ANSWER_FAILED);
     forget();
 }

@@ -601,6 +601,22 @@ static void inexact_name_of_listenbrainz_leaves_the_song_to_all(void **state)
     assert_string_equal(next_ids(db, PROVIDER_MUSICBRAINZ, LB_BIT, NOW, 0, 10, &at), "1");
 }
 
+static void a_persons_question_spares_nobody(void **state)
+{
+    struct db *db = ((struct fixture *)*state)->db;
+    int64_t id = add_song(db, "/m/a.mp4", "artist", "title"), at;
+    struct candidates list;
+    struct queue_result q;
+    struct outcome_result r;
+
+    assert_int_equal(queue_add(db, &id, 1, QUEUE_ASKED, true, NOW, &q, NULL), 0);
+    r = named(db, id, &list, true);
+    assert_true(r.named);
+    song_deinit(&r.song);
+    candidates_deinit(&list);
+    assert_string_equal(next_ids(db, PROVIDER_LASTFM, LB_BIT, NOW, 0, 10, &at), "1");
+}
+
 static void answer_of_musicbrainz_makes_listenbrainz_needless(void **state)
 {
     struct db *db = ((struct fixture *)*state)->db;
@@ -697,7 +713,8 @@ static void detail_never_touches_what_a_person_decided(void **state)
 static void search_after_a_quick_date_only_makes_it_earlier(void **state)
 {
     struct db *db = ((struct fixture *)*state)->db;
-    static const struct { int quick, searched, year; } cases[] = {{1971, 1969, 1969}, {1971, 1975, 1971}, {0, 1975, 1975}, {1971, 0, 1971}};
+    static const struct { int quick, searched, year; } cases[] = {
+        {1971, 1969, 1969}, {1971, 1975, 1971}, {0, 1975, 1975}, {1971, 0, 1971}};
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char path[16];
@@ -737,6 +754,7 @@ int main(void)
         T(contradiction_keeps_the_names_and_lowers_the_number), T(agreement_is_known_to_the_next_lane),
         T(answers_are_kept_by_pair_for_their_time), T(outcome_of_a_forgotten_song_is_not_found),
         T(asking_again_clears_what_was_asked), T(exact_name_of_listenbrainz_leaves_only_the_date),
+        T(a_persons_question_spares_nobody),
         T(inexact_name_of_listenbrainz_leaves_the_song_to_all), T(answer_of_musicbrainz_makes_listenbrainz_needless),
         T(genre_and_date_come_later_and_stay_with_the_answer), T(detail_never_touches_what_a_person_decided),
         T(search_after_a_quick_date_only_makes_it_earlier),

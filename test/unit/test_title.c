@@ -129,6 +129,7 @@ static void title_keeps_words_that_belong_to_the_title(void **state)
         {"(((", "", "((("},
         {"(Karaoke)", "", "(Karaoke)"},
         {"Mr. Harbour", "", "Mr. Harbour"},
+        {"Ada Vale - Blue Harbour (Karaoke) (& C)", "Ada Vale", "Blue Harbour"},   /* a short word at the very end */
         {"Ada Vale - 1979 (Karaoke)", "Ada Vale", "1979"},
         {"The 1996 - Blue Harbour", "The 1996", "Blue Harbour"},
         {"Harbour 2000 - Blue 1000 (Karaoke)", "Harbour 2000", "Blue 1000"},
