@@ -58,15 +58,16 @@ static int64_t days_of(int y, int month, int day)
 void clock_iso(int64_t wall_ms, char out[32])
 {
     int64_t s = wall_ms > 0 ? wall_ms / 1000 : 0, day = s / 86400;
-    int y = (int)(day / 366) + 1970, month = 1, in_day = (int)(s % 86400);
+    int y = (int)(day / 366) + 1970, month = 1;
+    unsigned in_day = (unsigned)(s % 86400);
 
     /* 366 days are never less than a year: the guess is early, by a year in each 480. The field has four digits. */
     while (y < 9999 && days_of(y + 1, 1, 1) <= day)
         y++;
     while (month < 12 && days_of(y, month + 1, 1) <= day)
         month++;
-    snprintf(out, 32, "%04d-%02d-%02dT%02d:%02d:%02dZ", y, month, (int)(day - days_of(y, month, 1)) + 1, in_day / 3600,
-             in_day / 60 % 60, in_day % 60);
+    snprintf(out, 32, "%04u-%02u-%02uT%02u:%02u:%02uZ", (unsigned)y % 10000, (unsigned)month % 100,
+             (unsigned)(day - days_of(y, month, 1) + 1) % 100, in_day / 3600, in_day / 60 % 60, in_day % 60);
 }
 
 /* -1 unless there are n digits. */
