@@ -391,20 +391,31 @@ static int next_in_flight(struct db *db, int64_t *song_id, int64_t *in_flight, i
     return rc ? rc : found;
 }
 
+/* One of a few songs in flight at every crash is likely its cause; one of a whole batch is not, and gets far more patience. */
+static int patience_of(struct db *db, int *patience, struct err *e)
+{
+    struct stmt s = stmt_of(db, "SELECT count(*) FROM enrichment_queue INDEXED BY queue_in_flight WHERE in_flight > 0", e);
+    int64_t n = 0;
+    int rc = stmt_run_int(&s, &n);
+
+    *patience = n > 8 ? 6 * QUEUE_MAX_INTERRUPTED : QUEUE_MAX_INTERRUPTED;
+    return rc < 0 ? rc : 0;
+}
+
 int queue_recover(struct db *db, int64_t now_ms, int64_t *recovered, struct err *e)
 {
     int64_t id = 0, in_flight = 0, interrupted = 0;
-    int rc;
+    int patience, rc = patience_of(db, &patience, e);
 
     *recovered = 0;
-    while ((rc = next_in_flight(db, &id, &in_flight, &interrupted, e)) == 1) {
+    while (rc == 0 && (rc = next_in_flight(db, &id, &in_flight, &interrupted, e)) == 1) {
         struct stmt s =
             stmt_of(db, "UPDATE enrichment_queue SET in_flight = 0, interrupted = interrupted + 1 WHERE song_id = ?", e);
         stmt_int(&s, id);
         rc = stmt_run(&s);
         if (rc == 0)
             rc = take_attempts_back(db, id, bits(in_flight), e);
-        if (rc == 0 && interrupted + 1 >= QUEUE_MAX_INTERRUPTED)
+        if (rc == 0 && interrupted + 1 >= patience)
             rc = queue_give_up(db, id, now_ms, e);
         if (rc)
             return rc;

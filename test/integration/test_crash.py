@@ -9,7 +9,7 @@ import time
 from fake.catalogue import Catalogue
 from fake.providers import FakeProviders
 
-ROUNDS = int(os.environ.get("SONGBOOKD_CRASH_ROUNDS", 25))
+ROUNDS = int(os.environ.get("SONGBOOKD_CRASH_ROUNDS", 12))
 SEED = int(os.environ.get("SONGBOOKD_CRASH_SEED", time.time_ns() % 100000))
 INTERRUPTED_MAX = 5           # a song that is in flight at so many crashes is given up: it may be their cause
 SONGS_AT_FIRST, SONGS_EACH_ROUND = 120, 15

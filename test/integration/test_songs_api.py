@@ -252,7 +252,7 @@ def test_explain_tells_the_story(still, fake):
     assert told["id"] == 1 and told["song"]["artist"] == "Abba"
     chosen = {f["field"]: f for f in told["fields"] if f["chosen"]}
     assert chosen["artist"]["source"] == "person" and chosen["artist"]["value"] == "Abba"
-    assert {"name", "lastfm", "musicbrainz", "person"} <= {f["source"] for f in told["fields"]}
+    assert {"name", "listenbrainz", "musicbrainz", "person"} <= {f["source"] for f in told["fields"]}
     assert all(f["rule"] and f["at"] for f in told["fields"])
     assert told["candidates"] and told["changes"] and len(told["story"]) >= 3
     assert "Dancing Queen.mp4" in told["story"][0]

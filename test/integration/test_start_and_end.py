@@ -164,10 +164,11 @@ def test_once_does_not_wait_for_a_folder(tmp_path):
 def test_term_ends_within_two_seconds_while_requests_hang(daemon, fake):
     fake.fail("lastfm", "hang")
     fake.fail("musicbrainz", "hang")
+    fake.fail("listenbrainz", "hang")
     for i in range(20):
         daemon.add_song("Band %d - Tune %d.mp4" % (i, i))
     daemon.start()
-    wait_for(lambda: fake.in_flight["lastfm"] > 0, "a hanging request")
+    wait_for(lambda: fake.in_flight["lastfm"] > 0 or fake.in_flight["listenbrainz"] > 0, "a hanging request")
     watch = Stopwatch()
     daemon.process.send_signal(signal.SIGTERM)
     assert daemon.wait() == 0, daemon.log

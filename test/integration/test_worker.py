@@ -121,7 +121,7 @@ def test_once_counts_failures_of_this_run_only(daemon, fake):
 
 def test_once_without_any_provider_is_stuck(make_daemon, fake):
     d = make_daemon(fake=fake, args=["--set", "lastfm.enabled=no", "--set", "musicbrainz.enabled=no",
-                                           "--set", "listenbrainz.enabled=no", "--wait", "1"])
+                                         "--set", "listenbrainz.enabled=no", "--wait", "1"])
     d.add_song("Adele - Rolling in the Deep.mp4")
     d.start("--once", ready=False)
     assert d.wait() == 75, d.log

@@ -47,45 +47,51 @@ static sqlite3_file *real_of(sqlite3_file *f)
     return ((struct wrapped *)f)->real;
 }
 
-#define REAL(f, method, ...) real_of(f)->pMethods->method(real_of(f), ##__VA_ARGS__)
+#define REAL(f, method, ...) real_of(f)->pMethods->method(__VA_ARGS__)
 
-static int w_close(sqlite3_file *f) { return REAL(f, xClose); }
+static int w_close(sqlite3_file *f) { return REAL(f, xClose, real_of(f)); }
 static int w_read(sqlite3_file *f, void *p, int n, sqlite3_int64 at)
 {
-    return fails(FAULT_READ) ? SQLITE_IOERR_READ : REAL(f, xRead, p, n, at);
+    return fails(FAULT_READ) ? SQLITE_IOERR_READ : REAL(f, xRead, real_of(f), p, n, at);
 }
 static int w_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 {
     if (fails(FAULT_FULL))
         return SQLITE_FULL;
     if (fails(FAULT_WRITE)) {      /* a part of it may have been written */
-        REAL(f, xWrite, p, n / 2, at);
+        REAL(f, xWrite, real_of(f), p, n / 2, at);
         return SQLITE_IOERR_WRITE;
     }
-    return REAL(f, xWrite, p, n, at);
+    return REAL(f, xWrite, real_of(f), p, n, at);
 }
 static int w_truncate(sqlite3_file *f, sqlite3_int64 n)
 {
-    return fails(FAULT_TRUNCATE) ? SQLITE_IOERR_TRUNCATE : REAL(f, xTruncate, n);
+    return fails(FAULT_TRUNCATE) ? SQLITE_IOERR_TRUNCATE : REAL(f, xTruncate, real_of(f), n);
 }
-static int w_sync(sqlite3_file *f, int flags) { return fails(FAULT_SYNC) ? SQLITE_IOERR_FSYNC : REAL(f, xSync, flags); }
-static int w_size(sqlite3_file *f, sqlite3_int64 *n) { return fails(FAULT_SIZE) ? SQLITE_IOERR_FSTAT : REAL(f, xFileSize, n); }
-static int w_lock(sqlite3_file *f, int l) { return fails(FAULT_LOCK) ? SQLITE_IOERR_LOCK : REAL(f, xLock, l); }
-static int w_unlock(sqlite3_file *f, int l) { return REAL(f, xUnlock, l); }
-static int w_check_lock(sqlite3_file *f, int *out) { return REAL(f, xCheckReservedLock, out); }
-static int w_control(sqlite3_file *f, int op, void *arg) { return REAL(f, xFileControl, op, arg); }
-static int w_sector(sqlite3_file *f) { return REAL(f, xSectorSize); }
-static int w_device(sqlite3_file *f) { return REAL(f, xDeviceCharacteristics); }
+static int w_sync(sqlite3_file *f, int flags)
+{
+    return fails(FAULT_SYNC) ? SQLITE_IOERR_FSYNC : REAL(f, xSync, real_of(f), flags);
+}
+static int w_size(sqlite3_file *f, sqlite3_int64 *n)
+{
+    return fails(FAULT_SIZE) ? SQLITE_IOERR_FSTAT : REAL(f, xFileSize, real_of(f), n);
+}
+static int w_lock(sqlite3_file *f, int l) { return fails(FAULT_LOCK) ? SQLITE_IOERR_LOCK : REAL(f, xLock, real_of(f), l); }
+static int w_unlock(sqlite3_file *f, int l) { return REAL(f, xUnlock, real_of(f), l); }
+static int w_check_lock(sqlite3_file *f, int *out) { return REAL(f, xCheckReservedLock, real_of(f), out); }
+static int w_control(sqlite3_file *f, int op, void *arg) { return REAL(f, xFileControl, real_of(f), op, arg); }
+static int w_sector(sqlite3_file *f) { return REAL(f, xSectorSize, real_of(f)); }
+static int w_device(sqlite3_file *f) { return REAL(f, xDeviceCharacteristics, real_of(f)); }
 static int w_shm_map(sqlite3_file *f, int page, int size, int extend, void volatile **p)
 {
-    return fails(FAULT_SHM) ? SQLITE_IOERR_SHMMAP : REAL(f, xShmMap, page, size, extend, p);
+    return fails(FAULT_SHM) ? SQLITE_IOERR_SHMMAP : REAL(f, xShmMap, real_of(f), page, size, extend, p);
 }
 static int w_shm_lock(sqlite3_file *f, int at, int n, int flags)
 {
-    return !(flags & SQLITE_SHM_UNLOCK) && fails(FAULT_SHM) ? SQLITE_IOERR_SHMLOCK : REAL(f, xShmLock, at, n, flags);
+    return !(flags & SQLITE_SHM_UNLOCK) && fails(FAULT_SHM) ? SQLITE_IOERR_SHMLOCK : REAL(f, xShmLock, real_of(f), at, n, flags);
 }
-static void w_shm_barrier(sqlite3_file *f) { REAL(f, xShmBarrier); }
-static int w_shm_unmap(sqlite3_file *f, int del) { return REAL(f, xShmUnmap, del); }
+static void w_shm_barrier(sqlite3_file *f) { REAL(f, xShmBarrier, real_of(f)); }
+static int w_shm_unmap(sqlite3_file *f, int del) { return REAL(f, xShmUnmap, real_of(f), del); }
 
 static const sqlite3_io_methods methods = {
     .iVersion = 2, .xClose = w_close, .xRead = w_read, .xWrite = w_write, .xTruncate = w_truncate, .xSync = w_sync,
