@@ -256,6 +256,25 @@ static void closing_while_a_token_is_waited_for(void **state)
     close_leaves_attempts_as_they_were(r);
 }
 
+static void closing_does_not_wait_for_company(void **state)
+{
+    struct room *r = *state;
+
+    for (int i = 1; i <= 50; i++)
+        add_numbered(r, i);
+    set(r, "lastfm.rate", "0.5");
+    start(r);
+    UNTIL(r, r->ready && jobs_in(r, JOB_SLOT) >= 3);
+    assert_int_equal(lane_patience(lane_of(r, PROVIDER_LASTFM)), DBQ_PATIENT);
+    enrich_close(r->w, on_flag, &r->closed);
+    assert_true(jobs_in(r, JOB_REFUND) >= 3);
+    list_each_safe(pos, tmp, &r->w->jobs)
+        if (container_of(pos, struct job, link)->state == JOB_REFUND)
+            assert_int_equal(container_of(pos, struct job, link)->op.flags & DBQ_PATIENT, 0);
+    UNTIL(r, r->closed);
+    assert_int_equal(ask_db(r, IN_FLIGHT), 0);
+}
+
 static void closing_while_a_request_is_on_its_way(void **state)
 {
     struct room *r = *state;
@@ -567,6 +586,26 @@ static void asking_for_one_song_answers(void **state)
     ask(r, id);
     UNTIL(r, r->answers == 1);
     assert_int_equal(r->rc, 0);
+}
+
+static void only_what_a_person_asks_for_is_taken_while_others_need_the_machine(void **state)
+{
+    struct room *r = *state;
+    int64_t wanted;
+
+    add_numbered(r, 1);
+    wanted = add_numbered(r, 2);
+    set(r, "enrichment.autostart", "no");
+    start_ready(r);
+    enrich_hold(r->w, HOLD_STOP, "a song plays");
+    command(r, WORKER_CMD_START);
+    turn(r, 50);
+    assert_true(list_is_empty(&r->w->jobs));
+    ask(r, wanted);
+    UNTIL(r, !list_is_empty(&r->w->jobs));
+    turn(r, 50);
+    list_each_safe(pos, tmp, &r->w->jobs)
+        assert_int_equal(container_of(pos, struct job, link)->item.song_id, wanted);
 }
 
 static void asking_for_a_manual_song_answers_and_keeps_it(void **state)
@@ -894,6 +933,7 @@ int main(void)
         ROOM_TEST(closing_while_the_queue_is_read),
         ROOM_TEST(closing_while_an_attempt_is_written),
         ROOM_TEST(closing_while_a_token_is_waited_for),
+        ROOM_TEST(closing_does_not_wait_for_company),
         ROOM_TEST(closing_while_a_request_is_on_its_way),
         ROOM_TEST(closing_while_a_refusal_is_read),
         ROOM_TEST(closing_while_a_refused_key_is_read),
@@ -914,6 +954,7 @@ int main(void)
         ROOM_TEST(recovery_is_told),
         ROOM_TEST(rate_is_the_mean_of_a_minute),
         ROOM_TEST(asking_for_one_song_answers),
+        ROOM_TEST(only_what_a_person_asks_for_is_taken_while_others_need_the_machine),
         ROOM_TEST(asking_for_a_manual_song_answers_and_keeps_it),
         ROOM_TEST(asking_for_no_song_is_refused),
         ROOM_TEST(asking_a_worker_that_rests_is_refused),
