@@ -91,7 +91,8 @@ int64_t clock_parse_iso(const char *s)
         return -1;
     y = digits(s, 4), month = digits(s + 5, 2), day = digits(s + 8, 2);
     h = digits(s + 11, 2), min = digits(s + 14, 2), sec = digits(s + 17, 2);
-    if (y < 1970 || month < 1 || month > 12 || day < 1 || day > 31 || h < 0 || h > 23 || min < 0 || min > 59 || sec < 0 || sec > 60)
+    if (y < 1970 || month < 1 || month > 12 || day < 1 || day > 31 || h < 0 || h > 23 || min < 0 || min > 59 || sec < 0 ||
+        sec > 60)
         return -1;
     return (((days_of(y, month, day) * 24 + h) * 60 + min) * 60 + sec) * 1000;
 }
