@@ -12,7 +12,9 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "store/changes.h"
 #include "store/evidence.h"
+#include "store/queue.h"
 #include "store/songs.h"
 #include "work/judge.h"
 
@@ -341,6 +343,57 @@ static void a_library_at_rest_takes_no_memory_and_is_read_anew_when_names_come(v
     song_deinit(&s);
 }
 
+static int give_up(struct db *db, void *arg, struct err *e)
+{
+    return queue_give_up(db, *(int64_t *)arg, 2000, e);
+}
+
+static int drop_others(struct db *db, void *arg, struct err *e)
+{
+    int rc = 0;
+
+    for (int64_t id = 1; rc == 0 && id <= 5; id++)
+        if (id != *(int64_t *)arg)
+            rc = queue_drop(db, id, e);
+    return rc;
+}
+
+static int see_next(struct db *db, void *arg, struct err *e)
+{
+    struct queue_item item;
+    int64_t at;
+    int n = queue_next(db, PROVIDER_LASTFM, 0, 3000, NULL, 0, 1, &item, &at, e);
+
+    *(int64_t *)arg = n == 1 ? item.song_id : 0;
+    if (n == 1)
+        queue_item_deinit(&item);
+    return n < 0 ? n : 0;
+}
+
+static void song_that_was_given_up_is_asked_for_by_its_new_names(void **state)
+{
+    struct rig *r = *state;
+    static const char *const first[] = {"/songs/Paper Boats - Zorvo Kelt.mp4", NULL};
+    struct song s;
+    int64_t id, next;
+
+    with_db(r, add_names, (void *)first);
+    s = song_at(r, first[0]);
+    id = s.id;
+    song_deinit(&s);
+    with_db(r, give_up, &id);
+    with_db(r, see_next, &next);
+    assert_int_equal(next, 0);
+    with_db(r, add_names, (void *)(fleet + 1));
+    judge_all(r, false);
+    s = song_at(r, first[0]);
+    assert_string_equal(s.artist, "Zorvo Kelt");
+    song_deinit(&s);
+    with_db(r, drop_others, &id);
+    with_db(r, see_next, &next);
+    assert_int_equal(next, id);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +402,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_persons_edit_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(what_rested_on_songs_that_went_is_open_again, setup, teardown),
         cmocka_unit_test_setup_teardown(songs_that_come_later_settle_earlier_ones, setup, teardown),
+        cmocka_unit_test_setup_teardown(song_that_was_given_up_is_asked_for_by_its_new_names, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
