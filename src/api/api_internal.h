@@ -141,7 +141,9 @@ void api_tell_collected(struct api *a, const struct buf *told, size_t n);
 
 /* --- pieces of JSON ------------------------------------------------------------------------ */
 void api_scan_json(struct api *a, struct json_out *o, const char *key);
-int api_candidates_json(struct db *db, int64_t song_id, int limit, struct json_out *o, const char *key, struct err *e);
+/* since_ms as for candidates_list. */
+int api_candidates_json(struct db *db, int64_t song_id, int64_t since_ms, int limit, struct json_out *o, const char *key,
+                        struct err *e);
 struct changes_filter;
 int api_changes_json(struct db *db, const struct changes_filter *f, struct json_out *o, int64_t *next, struct err *e);
 /* "person", "worker", "scan" as a text that lives for ever, or NULL. */

@@ -145,7 +145,7 @@ static int explain_run(struct db *db, struct api_op *o, struct err *e)
     rc = put_fields(db, &s, &json, &story_out, e);
     json_close(&story_out, ']');
     if (rc == 0)
-        rc = api_candidates_json(db, s.id, EXPLAIN_CANDIDATES, &json, "candidates", e);
+        rc = api_candidates_json(db, s.id, 0, EXPLAIN_CANDIDATES, &json, "candidates", e);
     if (rc == 0)
         rc = api_changes_json(db, &changes, &json, &next, e);
     json_put_raw(&json, "story", buf_cstr(&story));

@@ -122,7 +122,7 @@ static void put_row(const struct song *s, void *arg)
     struct proposal p = {0};
 
     if (v->rc == 0)
-        v->rc = candidates_list(v->db, s->id, LOOKED_AT, take_candidate, &p, v->e);
+        v->rc = candidates_list(v->db, s->id, 0, LOOKED_AT, take_candidate, &p, v->e);
     json_open(o, NULL, '{');
     song_json(s, o, "song");
     json_put_str(o, "wanted", waits[s->wanted >= 0 && s->wanted < 4 ? s->wanted : 0]);

@@ -39,12 +39,13 @@ static void put_candidate(const struct stored_candidate *s, void *arg)
     json_close(o, '}');
 }
 
-int api_candidates_json(struct db *db, int64_t song_id, int limit, struct json_out *o, const char *key, struct err *e)
+int api_candidates_json(struct db *db, int64_t song_id, int64_t since_ms, int limit, struct json_out *o, const char *key,
+                        struct err *e)
 {
     int rc;
 
     json_open(o, key, '[');
-    rc = candidates_list(db, song_id, limit, put_candidate, o, e);
+    rc = candidates_list(db, song_id, since_ms, limit, put_candidate, o, e);
     json_close(o, ']');
     return rc;
 }
@@ -56,6 +57,8 @@ struct suggest_op {
     int64_t limit;
     bool asked; /* POST: say whether all providers answered */
     bool complete;
+    int64_t since_ms; /* what came since then goes first: the answers to a person's words */
+    char *artist, *title; /* those words, owned; NULL: the song's own names */
 };
 
 static int suggest_run(struct db *db, struct api_op *o, struct err *e)
@@ -70,7 +73,7 @@ static int suggest_run(struct db *db, struct api_op *o, struct err *e)
     song_deinit(&song);
     json_out_init(&json, &o->out);
     json_open(&json, NULL, '{');
-    rc = api_candidates_json(db, o->song_id, (int)s->limit, &json, "suggestions", e);
+    rc = api_candidates_json(db, o->song_id, s->since_ms, (int)s->limit, &json, "suggestions", e);
     if (s->asked)
         json_put_bool(&json, "complete", s->complete);
     json_close(&json, '}');
@@ -121,26 +124,70 @@ static void ask_done(void *arg, int rc)
     api_op_free(&s->o);
 }
 
+static void release_words(struct api_op *o)
+{
+    struct suggest_op *s = container_of(o, struct suggest_op, o);
+
+    free(s->artist);
+    free(s->title);
+}
+
+/* New memory, or NULL when there is none or it was refused. */
+static char *read_word(struct field_errors *f, const cJSON *body, const char *name)
+{
+    const cJSON *v = cJSON_GetObjectItemCaseSensitive(body, name);
+    struct slice text = {0};
+
+    if (!v || cJSON_IsNull(v))
+        return NULL;
+    if (cJSON_IsString(v))
+        text = slice_trim(slice_of(v->valuestring));
+    if (cJSON_IsString(v) && input_text_ok(text, API_TEXT_MAX))
+        return mem_strndup(text.n ? text.p : "", text.n);
+    fields_refuse(f, name, "a string of at most %d bytes of UTF-8 without control characters is needed", API_TEXT_MAX);
+    return NULL;
+}
+
+static void read_words(struct field_errors *f, const cJSON *body, char **artist, char **title)
+{
+    static const char *const known[] = {"artist", "title", NULL};
+
+    fields_only(f, body, known);
+    *artist = read_word(f, body, "artist");
+    *title = read_word(f, body, "title");
+    if (!f->count && (*title ? !**title : *artist != NULL))
+        fields_refuse(f, "title", "own words need a title");
+}
+
 void handle_suggestions_ask(struct request *r, void *app)
 {
-    static const char *const none[] = {NULL};
     struct api *a = app;
     struct field_errors f;
-    struct suggest_op *s;
+    struct suggest_op *s = NULL;
+    char *artist, *title;
     cJSON *body = input_body_beside_query(r, true);
 
     if (!body)
         return;
     fields_init(&f, "pointer");
-    fields_only(&f, body, none);
+    read_words(&f, body, &artist, &title);
     cJSON_Delete(body);
-    if (fields_answer(&f, r))
+    if (!fields_answer(&f, r))
+        s = suggest_new(r, a);
+    if (!s) {
+        free(artist);
+        free(title);
         return;
-    s = suggest_new(r, a);
-    if (!s)
-        return;
+    }
     s->asked = true;
-    enrich_ask(a->d.enrich, s->o.song_id, ask_done, s);
+    s->artist = artist;
+    s->title = title;
+    s->o.release = release_words;
+    s->since_ms = title ? s->o.now_ms : 0;
+    if (title)
+        enrich_ask_words(a->d.enrich, s->o.song_id, artist ? artist : "", title, ask_done, s);
+    else
+        enrich_ask(a->d.enrich, s->o.song_id, ask_done, s);
 }
 
 /* --- a person decides --------------------------------------------------------------------- */

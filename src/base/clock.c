@@ -46,26 +46,53 @@ void clock_advance(struct clock *c, uint64_t ms)
     c->manual_wall += (int64_t)ms;
 }
 
+/* Days since 1970 by the calendar, with the year starting in March, so that the leap day is its last. Not by timegm and gmtime:
+ * Debian 12's armhf has a time_t of 32 bits, which ends in 2038; and a page of 500 songs holds 1,500 times. */
+static int64_t days_of(int y, int month, int day)
+{
+    int64_t era_year = month > 2 ? y : y - 1;
+
+    return era_year * 365 + era_year / 4 - era_year / 100 + era_year / 400 + (153 * ((month + 9) % 12) + 2) / 5 + day - 719469;
+}
+
 void clock_iso(int64_t wall_ms, char out[32])
 {
-    time_t t = (time_t)(wall_ms / 1000);
-    struct tm tm;
+    int64_t s = wall_ms > 0 ? wall_ms / 1000 : 0, day = s / 86400;
+    int y = (int)(day / 366) + 1970, month = 1;
+    unsigned in_day = (unsigned)(s % 86400);
 
-    gmtime_r(&t, &tm);
-    strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    /* 366 days are never less than a year: the guess is early, by a year in each 480. The field has four digits. */
+    while (y < 9999 && days_of(y + 1, 1, 1) <= day)
+        y++;
+    while (month < 12 && days_of(y, month + 1, 1) <= day)
+        month++;
+    snprintf(out, 32, "%04u-%02u-%02uT%02u:%02u:%02uZ", (unsigned)y % 10000, (unsigned)month % 100,
+             (unsigned)(day - days_of(y, month, 1) + 1) % 100, in_day / 3600, in_day / 60 % 60, in_day % 60);
+}
+
+/* -1 unless there are n digits. */
+static int digits(const char *p, int n)
+{
+    int v = 0;
+
+    for (int i = 0; i < n; i++) {
+        if (p[i] < '0' || p[i] > '9')
+            return -1;
+        v = v * 10 + (p[i] - '0');
+    }
+    return v;
 }
 
 int64_t clock_parse_iso(const char *s)
 {
-    struct tm tm = {0};
-    char sep;
+    int y, month, day, h, min, sec;
 
-    if (!s || strlen(s) < 19 ||
-        sscanf(s, "%4d-%2d-%2d%c%2d:%2d:%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &sep, &tm.tm_hour,
-               &tm.tm_min, &tm.tm_sec) != 7 ||
-        (sep != 'T' && sep != ' '))
+    if (!s || strlen(s) < 19 || s[4] != '-' || s[7] != '-' || (s[10] != 'T' && s[10] != ' ') || s[13] != ':' || s[16] != ':')
         return -1;
-    tm.tm_year -= 1900;
-    tm.tm_mon -= 1;
-    return (int64_t)timegm(&tm) * 1000;
+    y = digits(s, 4), month = digits(s + 5, 2), day = digits(s + 8, 2);
+    h = digits(s + 11, 2), min = digits(s + 14, 2), sec = digits(s + 17, 2);
+    if (y < 1970 || month < 1 || month > 12 || day < 1 || day > 31 || h < 0 || h > 23 || min < 0 || min > 59 || sec < 0 ||
+        sec > 60)
+        return -1;
+    return (((days_of(y, month, day) * 24 + h) * 60 + min) * 60 + sec) * 1000;
 }

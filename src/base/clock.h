@@ -26,7 +26,7 @@ static inline int64_t clock_wall(const struct clock *c) { return c->wall_ms(c); 
 
 /* "2026-01-31T12:00:00Z"; out needs 32 bytes. */
 void clock_iso(int64_t wall_ms, char out[32]);
-/* Milliseconds for text in the form clock_iso writes (also "YYYY-MM-DD HH:MM:SS"); -1 when it is not. */
+/* Milliseconds for text in the form clock_iso writes (also "YYYY-MM-DD HH:MM:SS"); -1 when it is not, or before 1970. */
 int64_t clock_parse_iso(const char *s);
 
 #endif

@@ -201,29 +201,50 @@ static void print_candidates(const cJSON *list)
     }
 }
 
+/* artist= and title= as the body of the question; what they may be is the daemon's to say. */
+static int suggest_words(const struct ctl *ctl, int n, char **words, struct buf *body)
+{
+    struct json_out o;
+
+    json_out_init(&o, body);
+    json_open(&o, NULL, '{');
+    for (int i = 0; i < n; i++) {
+        if (strncmp(words[i], "artist=", 7) != 0 && strncmp(words[i], "title=", 6) != 0)
+            return args_refuse(ctl, "'%s' is none of artist=, title=", words[i]), ERR_USAGE;
+        json_put_str(&o, words[i][0] == 'a' ? "artist" : "title", strchr(words[i], '=') + 1);
+    }
+    json_close(&o, '}');
+    return 0;
+}
+
 int cmd_suggest(struct ctl *ctl, int argc, char **argv)
 {
     bool fresh = false;
     const char *limit = NULL;
     const struct arg_option own[] = {{"--ask", &fresh, NULL}, {"--limit", NULL, &limit}, ARGS_END};
     struct reply r = {0};
-    struct buf path;
+    struct buf path, body;
     long long id, n;
-    int rc = args_read(ctl, &argc, argv, own, 1, 1);
+    int rc = args_read(ctl, &argc, argv, own, 1, 3);
 
     if (rc != GO_ON)
         return rc;
     if (id_read(argv[0], &id) != 0 || (limit && args_number("--limit", limit, 1, 500, &n) != 0))
         return EXIT_USAGE;
     buf_init(&path, 0);
+    buf_init(&body, 0);
     buf_addf(&path, "/songs/%lld/suggestions", id);
     query_add(&path, "limit", limit);
-    rc = ask(ctl, fresh ? "POST" : "GET", buf_cstr(&path), fresh ? "{}" : NULL, NULL, &r);
+    fresh = fresh || argc > 1;
+    rc = suggest_words(ctl, argc - 1, argv + 1, &body) ? EXIT_USAGE : EXIT_FINE;
+    if (rc == EXIT_FINE)
+        rc = ask(ctl, fresh ? "POST" : "GET", buf_cstr(&path), fresh ? buf_cstr(&body) : NULL, NULL, &r);
     if (rc == EXIT_FINE && ctl->json)
         rc = print_raw(&r);
     else if (rc == EXIT_FINE)
         print_candidates(json_get(r.json, "suggestions") ? json_get(r.json, "suggestions") : r.json);
     buf_deinit(&path);
+    buf_deinit(&body);
     reply_deinit(&r);
     return print_finish(rc);
 }

@@ -106,8 +106,10 @@ void service_reloading(struct service *s)
     tell(s, text);
 }
 
+/* No sentence after that: what it would tell of goes piece by piece. */
 void service_stopping(struct service *s)
 {
+    uv_timer_stop(&s->status);
     tell(s, "STOPPING=1\nSTATUS=Stopping");
 }
 

@@ -652,3 +652,10 @@ bool library_judge(const struct library *l, int64_t id, struct guess *g)
     say_why(l, s, parts, title_first, g);
     return true;
 }
+
+void library_settle(struct library *l)
+{
+    for (size_t i = 0; i < l->n_songs; i++)
+        l->songs[i].dirty = false;
+    l->dirty = 0;
+}

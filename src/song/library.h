@@ -38,6 +38,9 @@ bool library_judge(const struct library *l, int64_t id, struct guess *g);
 /* The ids whose verdict may have changed since the last call, at most max; they count as told. Returns how many. */
 size_t library_take_changed(struct library *l, int64_t *ids, size_t max);
 
+/* All verdicts so far are known to the caller already: library_take_changed tells only of what changes from now on. */
+void library_settle(struct library *l);
+
 size_t library_count(const struct library *l);
 size_t library_bytes(const struct library *l);   /* memory in use */
 

@@ -86,8 +86,29 @@ static struct slice without_copy_mark(struct slice s)
     return s;
 }
 
+/* "Title-aB3xQ9_Lk2E": the way of older downloaders. Taken off only where no word looks like it: small and capital letters and
+ * digits mixed, and the digits not only at the end. */
+static struct slice without_old_id(struct slice s)
+{
+    bool small = false, capital = false, inner = false;
+    const char *id = s.p + s.n - 11;
+
+    if (s.n < 14 || id[-1] != '-' || id[-2] == ' ')
+        return s;
+    for (int i = 0; i < 11; i++) {
+        char c = id[i];
+        bool digit = c >= '0' && c <= '9', sign = c == '-' || c == '_';
+        if (!digit && !sign && !((c | 32) >= 'a' && (c | 32) <= 'z'))
+            return s;
+        small = small || (c >= 'a' && c <= 'z');
+        capital = capital || (c >= 'A' && c <= 'Z');
+        inner = inner || (digit && i < 10 && ((id[i + 1] | 32) >= 'a') && (id[i + 1] | 32) <= 'z');
+    }
+    return small && capital && inner ? (struct slice){s.p, s.n - 12} : s;
+}
+
 /* Like song_file_split, but only a media extension is one ("Mr. Brightside" has none), and a slash may belong to the title. */
-static struct slice split_name(struct slice name, char id[12])
+static struct slice split_name(struct slice name, struct slice *folder, char id[12])
 {
     const char *dot = name.n ? memrchr(name.p, '.', name.n) : NULL;
     size_t len = dot ? (size_t)(name.p + name.n - dot - 1) : 0;
@@ -100,11 +121,13 @@ static struct slice split_name(struct slice name, char id[12])
     }
     if (is_path(name, media)) {
         const char *base = (const char *)memrchr(name.p, '/', name.n) + 1;
+        *folder = (struct slice){name.p, (size_t)(base - 1 - name.p)};
         name = (struct slice){base, name.n - (size_t)(base - name.p)};
     }
     if (media && dot >= name.p)
         name.n = (size_t)(dot - name.p);
-    return song_take_id(without_copy_mark(name), id);
+    name = song_take_id(without_copy_mark(name), id);
+    return media && !*id ? without_old_id(name) : name;
 }
 
 /* ---- what the name tells beside artist and title ---- */
@@ -113,11 +136,12 @@ struct reading {
     struct scan scan;
     struct parts parts;
     struct guess *out;
-    struct slice name;             /* as given, without folder, extension and id */
-    const struct vendor *vendor;   /* the one whose habit counts, or NULL */
-    const char *language;          /* of a phrase, "" none */
-    struct slice detail;           /* what the reason names */
-    bool blind;                    /* no artist is known */
+    struct slice folder;         /* the path before the name; empty when none was given */
+    struct slice name;           /* as given, without folder, extension and id */
+    const struct vendor *vendor; /* the one whose habit counts, or NULL */
+    const char *language;        /* of a phrase, "" none */
+    struct slice detail;         /* what the reason names */
+    bool blind;                  /* no artist is known */
     enum title_rule rule;
 };
 
@@ -318,8 +342,8 @@ static void set_rule(struct reading *r, enum title_rule rule)
 /* "Beatles, The" -> "The Beatles". */
 static char *unsort_article(char *text)
 {
-    static const char *const articles[] = {"The", "A", "An", "Los", "Las", "Les", "Le", "La", "El",
-                                           "Die", "Der", "Das", "De", "Il", "I"};
+    static const char *const articles[] = {"The", "A",   "An",  "Los", "Las", "Les", "Le", "La",
+                                           "El",  "Die", "Der", "Das", "De",  "Il",  "I"};
     char *comma = strrchr(text, ','), *result;
 
     if (!comma || comma == text || comma[1] != ' ')
@@ -354,8 +378,8 @@ static char *unsort_person(const char *text)
 /* Strips one pair of quotation marks around the whole text. */
 static char *unquote(char *text)
 {
-    static const char *const pairs[][2] = {{"\"", "\""}, {"“", "”"}, {"„", "“"}, {"«", "»"}, {"‘", "’"}, {"'", "'"},
-                                           {"「", "」"}, {"『", "』"}, {"《", "》"}, {"〈", "〉"}};
+    static const char *const pairs[][2] = {{"\"", "\""}, {"“", "”"},   {"„", "“"},   {"«", "»"},   {"‘", "’"},
+                                           {"'", "'"},   {"「", "」"}, {"『", "』"}, {"《", "》"}, {"〈", "〉"}};
     size_t n = strlen(text);
 
     for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
@@ -506,10 +530,12 @@ static char *title_beside(const struct reading *r, const char *artist)
 
     if (ps->n == 0)
         return mem_strdup("");
-    text = scan_text(&r->scan, ps->p[first].a, ps->p[first].b);
-    if (ps->n > 1 && same_name(text, artist)) {
+    if (ps->n > 1 && ps->p[0].noise_before && ps->p[0].b - ps->p[0].a <= 2) /* "Karaoke Planet - Title" */
         first++;
-    } else if (ps->n > 1) {
+    text = scan_text(&r->scan, ps->p[first].a, ps->p[first].b);
+    if (last > first && same_name(text, artist)) {
+        first++;
+    } else if (last > first) {
         free(text);
         text = scan_text(&r->scan, ps->p[last].a, ps->p[last].b);
         last -= same_name(text, artist);
@@ -616,13 +642,14 @@ static bool is_in(const char *const *words, size_t n, struct slice w)
 /* Words around a "by" that belongs to the title: "Stand by Me", "Down by the River", "Side by Side". */
 static bool by_is_title(const struct scan *s, int i)
 {
-    static const char *const after[] = {"me", "you", "your", "my", "side", "night", "day", "now", "one", "myself", "yourself",
-                                        "heart", "name", "a", "in", "moonlight", "step", "numbers", "request", "design",
-                                        "this", "that", "its", "candlelight", "and"};
-    static const char *const before[] = {"stand", "down", "side", "day", "step", "one", "little", "night", "drive", "passing",
-                                         "pass", "close", "gone", "go", "stood", "standing", "stay", "swear", "live", "play",
-                                         "bye", "as", "passed", "touched", "blinded", "killed", "saved", "led", "driven",
-                                         "near", "bit"};
+    static const char *const after[] = {"me",   "you",       "your",        "my",       "side",    "night",  "day",
+                                        "now",  "one",       "myself",      "yourself", "heart",   "name",   "a",
+                                        "in",   "moonlight", "step",        "numbers",  "request", "design", "this",
+                                        "that", "its",       "candlelight", "and"};
+    static const char *const before[] = {"stand",   "down",    "side",  "day",   "step",   "one",  "little", "night",
+                                         "drive",   "passing", "pass",  "close", "gone",   "go",   "stood",  "standing",
+                                         "stay",    "swear",   "live",  "play",  "bye",    "as",   "passed", "touched",
+                                         "blinded", "killed",  "saved", "led",   "driven", "near", "bit"};
 
     return i == 0 || i + 1 >= s->n || is_in(after, ARRAY_LEN(after), scan_token(s, i + 1)) ||
            is_in(before, ARRAY_LEN(before), scan_token(s, i - 1));
@@ -644,7 +671,7 @@ static bool read_by(struct reading *r)
             continue;
         sure = s->tok[i - 1].type == TOKEN_QUOTE || group >= 0;
         next = next_separator(s, i, s->n);
-        parted = next_separator(s, 0, i);   /* noise in front may be parted from the title */
+        parted = next_separator(s, 0, i); /* noise in front may be parted from the title */
         if (parted < i && only_noise(s, 0, parted))
             parted = next_separator(s, parted + 1, i);
         if (!sure && (by_is_title(s, i) || parted < i || !only_noise(s, next, s->n)))
@@ -671,12 +698,15 @@ static void fill_case(const struct reading *r, struct order_case *c, enum separa
     c->language = language_of_script(r->scan.text.text.data);
     c->underscored = r->scan.text.underscored;
     c->had_disc = r->parts.had_disc;
+    c->numbered = r->parts.digits > 2;
     c->leading_noise_bracket = r->scan.leading_noise_bracket;
     c->karafun_star = r->scan.star && r->scan.has_noise;
     c->blind = r->blind;
-    for (int i = 0; i < r->scan.n; i++)
-        c->title_first_words =
-            c->title_first_words || (r->scan.tok[i].phrase && strcmp(r->scan.tok[i].phrase->language, "tl") == 0);
+    for (int i = 0; i < r->scan.n; i++) {
+        const struct phrase *p = r->scan.tok[i].phrase;
+        c->title_first_words = c->title_first_words || (p && strcmp(p->language, "tl") == 0);
+        c->piano = c->piano || (p && (strstr(p->text, "piano karaoke") || strstr(p->text, "karaoke piano")));
+    }
 }
 
 /* Takes both texts. A sort form tells the artist where a disc id shows that rippers' habit, or where the turned name is known. */
@@ -686,7 +716,8 @@ static bool use_sort_form(struct reading *r, char *left, char *right)
 
     for (int i = 0; i < 2; i++) {
         bool known = turned[i] && knows_artist(r, slice_of(turned[i]));
-        if (turned[i] && (known || (r->parts.had_disc && !turned[1 - i]))) {
+        bool habit = r->parts.had_disc && !turned[1 - i] && !knows_artist(r, slice_of(i == 0 ? right : left));
+        if (turned[i] && (known || habit)) {
             free(turned[1 - i]);
             set_names(r, turned[i], i == 0 ? right : left);
             free(i == 0 ? left : right);
@@ -721,9 +752,15 @@ static void use_two(struct reading *r, char *left, char *right, struct order_cas
     if (weak && o.open)
         o.rule = RULE_WEAK;
     r->detail = slice_of(c->vendor ? c->vendor->name : c->karafun_star ? "KaraFun" : "");
-    r->out->evidence = (struct guess_evidence){.pair = true, .title_first = o.title_first, .settled = !o.open, .weak = weak,
-                                               .fame = o.fame, .lean = o.lean, .digits = leading_digits(left),
-                                               .extra = r->parts.n > 2, .style = (uint8_t)(c->sep << 1 | c->underscored)};
+    r->out->evidence = (struct guess_evidence){.pair = true,
+                                               .title_first = o.title_first,
+                                               .settled = !o.open,
+                                               .weak = weak,
+                                               .fame = o.fame,
+                                               .lean = o.lean,
+                                               .digits = leading_digits(left),
+                                               .extra = r->parts.n > 2,
+                                               .style = (uint8_t)(c->sep << 1 | c->underscored)};
     set_names(r, o.title_first ? right : left, o.title_first ? left : right);
     set_rule(r, o.rule);
     r->out->is_ambiguous = o.open;
@@ -763,7 +800,7 @@ static void read_many(struct reading *r)
     struct scan *s = &r->scan;
     struct parts *ps = &r->parts;
     struct order_case c = {.left_part = &ps->p[0], .right_part = &ps->p[ps->n - 1]};
-    int left = 1;   /* parts that are the left text */
+    int left = 1; /* parts that are the left text */
     bool extra = false;
 
     /* Behind a pipe or bullet stands what has nothing to do with "A - B". */
@@ -806,20 +843,7 @@ static bool is_capital(const struct scan *s, int i)
     return c < 'a' || c > 'z';
 }
 
-/* A hyphen without blanks parts only where both sides look like it: "Take A Bow-Rihanna", not "Anti-Hero". */
-static bool tight_parts(const struct reading *r, const struct part *p, int at)
-{
-    const struct scan *s = &r->scan;
-    struct slice left = scan_range(s, p->a, at), right = scan_range(s, at + 1, p->b);
-
-    if (s->text.underscored || r->parts.had_disc)
-        return true;
-    if (knows_artist(r, left) || knows_artist(r, right))
-        return true;
-    return at - p->a >= 2 && is_capital(s, at + 1) && is_capital(s, at - 1) && !knows_artist(r, scan_range(s, p->a, p->b)) &&
-           s->tok[at + 1].type == TOKEN_WORD && s->tok[at + 1].end - s->tok[at + 1].at > 2 && p->b - at == 2 + (p->b - at > 2);
-}
-
+/* "BlueHarbour": words written together. */
 static bool has_hump(struct slice s)
 {
     for (size_t i = 1; i < s.n; i++)
@@ -828,11 +852,27 @@ static bool has_hump(struct slice s)
     return false;
 }
 
+/* A hyphen without blanks parts only where both sides look like it: "Take A Bow-Rihanna", not "Anti-Hero". */
+static bool tight_parts(const struct reading *r, const struct part *p, int at)
+{
+    const struct scan *s = &r->scan;
+    struct slice left = scan_range(s, p->a, at), right = scan_range(s, at + 1, p->b);
+
+    if (s->text.underscored || r->parts.had_disc)
+        return true;
+    if (knows_artist(r, left) || knows_artist(r, right) || (has_hump(left) && has_hump(right) && p->b - p->a == 3))
+        return true;
+    return at - p->a >= 2 && is_capital(s, at + 1) && is_capital(s, at - 1) && !knows_artist(r, scan_range(s, p->a, p->b)) &&
+           s->tok[at + 1].type == TOKEN_WORD && s->tok[at + 1].end - s->tok[at + 1].at > 2 && p->b - at == 2 + (p->b - at > 2);
+}
+
 /* One underscore parts squashed names ("AllMyLife_AdaVale") and known artists; else it is a blank: "Moon_River". */
 static bool underscore_parts(const struct reading *r, const struct part *p, int at)
 {
     struct slice left = scan_range(&r->scan, p->a, at), right = scan_range(&r->scan, at + 1, p->b);
 
+    if (left.n > 3 && right.n > 3 && (memchr(left.p, ' ', left.n) || memchr(right.p, ' ', right.n)))
+        return true; /* "Ada Vale_Blue Harbour" */
     return has_hump(left) || has_hump(right) || knows_artist(r, left) || knows_artist(r, right);
 }
 
@@ -961,12 +1001,61 @@ static bool read_title_bracket(struct reading *r)
     return true;
 }
 
+/* 'Ada Vale "Blue Harbour" karaoke': the quotation marks end the name, so they are not part of the artist's. */
+static bool read_quoted_end(struct reading *r)
+{
+    struct scan *s = &r->scan;
+    const struct part *p = &r->parts.p[0];
+    int open = -1, close = -1, count = 0;
+
+    for (int i = p->a; i < p->b; i = parts_next(s, i)) {
+        if (s->tok[i].type != TOKEN_QUOTE || s->tok[i].skip)
+            continue;
+        *(count++ ? &close : &open) = i;
+    }
+    if (count != 2 || close <= open + 1 || open <= p->a || !has_words(s, p->a, open) || !only_noise(s, close + 1, p->b) ||
+        only_noise(s, open + 1, close))
+        return false;
+    set_names(r, scan_text(s, p->a, open), scan_text(s, open + 1, close));
+    set_rule(r, RULE_QUOTED);
+    r->out->evidence = (struct guess_evidence){.settled = true, .lean = 3};
+    return true;
+}
+
+/* "Ada Vale 'Blue Harbour' karaoke": the same with single marks, which must not be apostrophes ("'Til Mornin'"). */
+static bool read_single_quoted_end(struct reading *r)
+{
+    struct scan *s = &r->scan;
+    const struct part *p = &r->parts.p[0];
+    int open = -1, last = p->b - 1;
+    struct slice end;
+    char *title;
+
+    while (last > p->a && (s->tok[last].skip || token_is_noise(&s->tok[last])))
+        last--;
+    for (int i = p->a + 1; i < last; i++)
+        if (slice_eq_str(scan_token(s, i), "'"))
+            open = open < 0 ? i : last;
+    end = scan_token(s, last);
+    if (!s->has_noise || open < 0 || open >= last || end.n < 2 || end.p[end.n - 1] != '\'' ||
+        s->tok[open].at == s->tok[open - 1].end)
+        return false;
+    if (end.n > 3 && strncasecmp(end.p + end.n - 3, "in'", 3) == 0)
+        return false;
+    title = scan_text(s, open + 1, last + 1);
+    title[strlen(title) - 1] = '\0';
+    set_names(r, scan_text(s, p->a, open), title);
+    set_rule(r, RULE_QUOTED);
+    r->out->evidence = (struct guess_evidence){.settled = true, .lean = 3};
+    return true;
+}
+
 /* "Blue Harbour (Ada Vale) karaoke": the last bracket holds what looks like an artist. */
 static bool read_bracket_artist(struct reading *r)
 {
     struct scan *s = &r->scan;
     const struct part *p = &r->parts.p[0];
-    int open = -1;
+    int open = -1, end;
     struct part_look look;
     struct slice inside;
 
@@ -975,13 +1064,17 @@ static bool read_bracket_artist(struct reading *r)
             open = i;
     if (!s->has_noise || open <= p->a || !only_noise(s, s->tok[open].mate + 1, s->n))
         return false;
+    end = open;
     inside = scan_range(s, open + 1, s->tok[open].mate);
     hint_look(inside, &look);
     if (r->blind)
         look.fame = FAME_NONE;
     if (look.fame != FAME_NAME && (look.artist < 3 || look.title > 0 || look.words < 2))
         return false;
-    set_names(r, scan_text(s, open + 1, s->tok[open].mate), scan_text(s, p->a, open));
+    for (int i = open; i > p->a + 1 && token_is_noise(&s->tok[i - 1]); i--)
+        end = s->tok[i - 1].strong ? i - 1 : end;
+    skip_range(s, end, open);
+    set_names(r, scan_text(s, open + 1, s->tok[open].mate), scan_text(s, p->a, end));
     set_rule(r, RULE_NO_SEPARATOR);
     r->out->evidence =
         (struct guess_evidence){.fame = look.fame == FAME_NAME, .weak = true, .lean = look.fame == FAME_NAME ? 4 : 2};
@@ -989,7 +1082,8 @@ static bool read_bracket_artist(struct reading *r)
     return true;
 }
 
-/* A known artist at either end of a name that says it is karaoke, or two Asian words. */
+/* A known artist at either end of a name that says it is karaoke. Without that, only in front, and of two words or more:
+ * "Elton John Blue Harbour.mp4", but not "Queen Of Hearts.mp4". */
 static bool read_no_separator(struct reading *r)
 {
     struct scan *s = &r->scan;
@@ -997,18 +1091,15 @@ static bool read_no_separator(struct reading *r)
     char *text = scan_text(s, p->a, p->b);
     struct slice t = slice_of(text);
     size_t split;
-    bool found = false;
+    bool front = !r->blind && hint_split_artist(t, false, &split) && (s->has_noise || memchr(text, ' ', split));
+    bool found = front || (s->has_noise && !r->blind && hint_split_artist(t, true, &split));
 
-    if (s->has_noise) {
-        bool front = !r->blind && hint_split_artist(t, false, &split);
-        found = front || (!r->blind && hint_split_artist(t, true, &split));
-        if (found) {
-            char *a = fold_display((struct slice){t.p, split}), *b = fold_display((struct slice){t.p + split, t.n - split});
-            set_names(r, front ? a : b, front ? b : a);
-            set_rule(r, RULE_NO_SEPARATOR);
-            r->out->evidence = (struct guess_evidence){.fame = true, .weak = true, .lean = 3};
-            r->out->is_ambiguous = true;
-        }
+    if (found) {
+        char *a = fold_display((struct slice){t.p, split}), *b = fold_display((struct slice){t.p + split, t.n - split});
+        set_names(r, front ? a : b, front ? b : a);
+        set_rule(r, RULE_NO_SEPARATOR);
+        r->out->evidence = (struct guess_evidence){.fame = true, .weak = true, .lean = 3};
+        r->out->is_ambiguous = true;
     }
     free(text);
     return found;
@@ -1036,11 +1127,28 @@ static bool read_asian_blank(struct reading *r)
     return found;
 }
 
+/* "Ada Vale/Blue Harbour.mp4", "Ada Vale/Album/01 Blue Harbour.mp4": a folder that is surely an artist; empty when none is. */
+static struct slice folder_artist(const struct reading *r)
+{
+    struct slice rest = r->folder;
+
+    for (int depth = 0; depth < 2 && rest.n; depth++) {
+        const char *slash = memrchr(rest.p, '/', rest.n);
+        size_t at = slash ? (size_t)(slash + 1 - rest.p) : 0;
+        struct slice name = {rest.p + at, rest.n - at};
+        if (!r->blind && artist_fame(name) == FAME_NAME)
+            return name;
+        rest.n = slash ? at - 1 : 0;
+    }
+    return (struct slice){"", 0};
+}
+
 static void read_title_only(struct reading *r)
 {
     struct scan *s = &r->scan;
     char *title = r->parts.n ? scan_text(s, r->parts.p[0].a, r->parts.p[0].b) : mem_strdup("");
     bool catalogue = false, text = false;
+    struct slice artist;
 
     for (int i = 0; i < s->n; i++)
         text = text || s->tok[i].type == TOKEN_WORD || s->tok[i].type == TOKEN_PHRASE;
@@ -1048,10 +1156,11 @@ static void read_title_only(struct reading *r)
         catalogue = catalogue || (s->tok[i].type == TOKEN_OPEN && s->tok[i].role == GROUP_CATALOGUE);
     if (!strchr(title, ' '))
         for (char *u = title; (u = strchr(u, '_')); u++)
-            *u = ' ';   /* "Moon_River" */
-    set_names(r, NULL, title);
-    set_rule(r, text ? RULE_TITLE_ONLY : RULE_EMPTY);
-    r->out->evidence = (struct guess_evidence){.catalogue = catalogue};
+            *u = ' '; /* "Moon_River" */
+    artist = text && *title ? folder_artist(r) : (struct slice){"", 0};
+    set_names(r, artist.n ? fold_display(artist) : NULL, title);
+    set_rule(r, artist.n ? RULE_FOLDER : text ? RULE_TITLE_ONLY : RULE_EMPTY);
+    r->out->evidence = (struct guess_evidence){.catalogue = catalogue && !artist.n, .settled = artist.n > 0, .lean = 0};
 }
 
 static void read_parts(struct reading *r)
@@ -1065,9 +1174,8 @@ static void read_parts(struct reading *r)
         return;
     if (r->parts.n >= 2)
         read_many(r);
-    else if (r->parts.n == 0 ||
-             !(read_title_bracket(r) || read_weak(r) || read_bracket_artist(r) || read_noise_between(r) ||
-               read_no_separator(r) || read_asian_blank(r)))
+    else if (r->parts.n == 0 || !(read_title_bracket(r) || read_quoted_end(r) || read_weak(r) || read_single_quoted_end(r) ||
+                                  read_bracket_artist(r) || read_noise_between(r) || read_no_separator(r) || read_asian_blank(r)))
         read_title_only(r);
 }
 
@@ -1108,7 +1216,7 @@ static void read_evidence(struct reading *r)
         if (t->skip && t->role != GROUP_YEAR && (t->phrase || t->vendor || t->type == TOKEN_OPEN))
             hand = hash_step(hand, s->text.lower.data + t->at, t->end - t->at);
     }
-    residue -= v->pair && r->parts.n < 2;   /* the weak sign that parts them */
+    residue -= v->pair && r->parts.n < 2; /* the weak sign that parts them */
     for (int i = 1; i < r->parts.n; i++)
         residue -= v->pair && residue > 0;
     v->residue = (uint8_t)(residue < 0 ? 0 : residue > 9 ? 9 : residue);
@@ -1139,7 +1247,7 @@ static void parse(struct slice name, bool blind, struct guess *out)
 {
     struct reading r;
     char id[12];
-    struct slice bare = split_name(bounded(name), id);
+    struct slice folder = {"", 0}, bare = split_name(bounded(name), &folder, id);
 
     memset(out, 0, sizeof *out);
     memcpy(out->youtube_id, id, sizeof id);
@@ -1147,6 +1255,7 @@ static void parse(struct slice name, bool blind, struct guess *out)
     r.blind = blind;
     r.rule = RULE_EMPTY;
     r.name = bare;
+    r.folder = folder;
     r.vendor = NULL;
     r.language = "";
     r.detail = (struct slice){"", 0};

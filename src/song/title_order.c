@@ -44,7 +44,8 @@ static bool names_source(const char *text)
 
 static bool is_quoted(const char *text)
 {
-    static const char *const pairs[][2] = {{"\"", "\""}, {"“", "”"}, {"「", "」"}, {"『", "』"}, {"《", "》"}, {"〈", "〉"}};
+    static const char *const pairs[][2] = {{"\"", "\""}, {"“", "”"},   {"「", "」"}, {"『", "』"},
+                                           {"《", "》"}, {"〈", "〉"}, {"'", "'"},   {"‘", "’"}};
     size_t n = strlen(text);
 
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
@@ -131,14 +132,14 @@ static double noise_points(const struct order_case *c)
     if (c->left_part->noise_part_after)
         p -= 3;
     if (c->leading_noise_bracket)
-        p -= 2;
+        p -= *c->language ? 2 : 0.5;
     return p;
 }
 
 /* Beside a title in another script, the Latin side is mostly the artist: bands choose Latin names. */
 static double script_points(const struct order_case *c)
 {
-    bool l = (unsigned char)c->left[0] < 0xc8, r = (unsigned char)c->right[0] < 0xc8;   /* Latin, with its usual accents */
+    bool l = (unsigned char)c->left[0] < 0xc8, r = (unsigned char)c->right[0] < 0xc8; /* Latin, with its usual accents */
     bool asian = (unsigned char)(l ? c->right[0] : c->left[0]) >= 0xe2;
 
     if (l == r || strcmp(c->language, "vi") == 0)
@@ -161,10 +162,12 @@ static double look_points(const struct order_case *c, const struct part_look *l,
     p += script_points(c);
     if (c->title_first_words)
         p -= 3;
+    if (c->piano)
+        p -= 1.5;
     if (strcmp(c->language, "ja") == 0 && c->sep == SEP_SLASH)
         p -= 4;
     if (c->had_disc)
-        p += strcmp(c->language, "zh") == 0 ? -3 : 4;
+        p += strcmp(c->language, "zh") == 0 ? -3 : c->numbered ? 0 : 4;
     return p;
 }
 

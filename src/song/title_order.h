@@ -15,6 +15,8 @@ struct order_case {
     const char *language;                        /* "" unknown */
     bool underscored, had_disc, leading_noise_bracket, karafun_star;
     bool title_first_words;                      /* phrases of a country whose singers write the title first */
+    bool numbered;                               /* a collection's number in front, which tells nothing of the order */
+    bool piano;                                  /* "piano karaoke": its makers mostly write the title first */
     bool blind;                                  /* no artist is known */
 };
 

@@ -80,7 +80,8 @@ static bool is_one_of(const struct token *t, enum phrase_kind a, enum phrase_kin
 /* Signs of quality at the very end say by themselves that they are none of the title; "MR" is Korean for a backing track. */
 static bool ends_alone(const struct scan *s, int i)
 {
-    static const char *const words[] = {"hd", "hq", "uhd", "4k", "1080p", "720p", "full hd", "lyrics", "カバー", "歌ってみた", "ボカロ"};
+    static const char *const words[] = {"hd",      "hq",     "uhd",    "4k",         "1080p", "720p",
+                                        "full hd", "lyrics", "カバー", "歌ってみた", "ボカロ"};
     struct slice text = scan_token(s, i);
 
     if (s->tok[i].phrase && strcmp(s->tok[i].phrase->language, "vi") == 0 && s->tok[i].phrase->kind >= PHRASE_LEAD &&
@@ -168,6 +169,32 @@ static int behind_marker(const struct scan *s, const struct part *p)
     return p->b;
 }
 
+/* "The Lyrics": an article alone is no name. */
+static bool is_article(const struct scan *s, int a, int b)
+{
+    static const char *const articles[] = {"the", "a", "an", "la", "le", "el", "die", "der", "das"};
+    int only = -1;
+
+    for (int i = a; i < b; i++)
+        if (carries_text(&s->tok[i])) {
+            if (only >= 0)
+                return false;
+            only = i;
+        }
+    for (size_t k = 0; only >= 0 && k < ARRAY_LEN(articles); k++)
+        if (slice_ieq_str(scan_token(s, only), articles[k]))
+            return true;
+    return false;
+}
+
+/* "Backing Track of My Life": what begins with "of" needs what stands before it. */
+static bool begins_with_of(const struct scan *s, int a, int b)
+{
+    while (a < b && !carries_text(&s->tok[a]))
+        a++;
+    return a < b && slice_ieq_str(scan_token(s, a), "of");
+}
+
 /* Takes noise off the end, and off the front of the first part; true when text is left. "Karaoke Queen" behind a separator is
  * a title, in front it is a title that says what it is: "Karaoke Blue Harbour". */
 static bool trim_part(struct scan *s, struct part *p, bool first, bool last_of_many)
@@ -184,14 +211,15 @@ static bool trim_part(struct scan *s, struct part *p, bool first, bool last_of_m
 
     if (!has_text(s, p->a, tail))
         return false;
-    if (tail < p->b && (has_strong(s, tail, p->b) || ends_alone(s, p->b - 1))) {
+    if (tail < p->b && !is_article(s, p->a, tail) && (has_strong(s, tail, p->b) || ends_alone(s, p->b - 1))) {
         drop(s, tail, p->b);
         p->noise_behind = true;
         p->b = tail;
     }
     head = noise_head(s, p->a, p->b);
-    if (head > p->a && has_strong(s, p->a, head) && has_text(s, head, p->b)) {
-        bool bracket = s->tok[p->a].type == TOKEN_OPEN, colon = s->tok[head - 1].type == TOKEN_SEP;
+    if (head > p->a && has_strong(s, p->a, head) && has_text(s, head, p->b) && !begins_with_of(s, head, p->b)) {
+        bool bracket = s->tok[p->a].type == TOKEN_OPEN,
+             colon = s->tok[head - 1].type == TOKEN_SEP || slice_eq_str(scan_token(s, head - 1), ">");
         p->noise_before = !bracket && !colon;
         if (first || bracket) {
             drop(s, p->a, head);
@@ -317,8 +345,21 @@ static int count_texts(const struct scan *s, const struct parts *ps)
     return n;
 }
 
+/* "80s Karaoke: Artist - Title": what stands before the colon says what it is. */
+static void drop_colon_channel(struct scan *s, struct part *p)
+{
+    for (int i = p->a + 1; i < p->b && i <= p->a + 3; i++)
+        if (s->tok[i].type == TOKEN_SEP && s->tok[i].sep == SEP_COLON && s->tok[i - 1].strong && has_text(s, i + 1, p->b)) {
+            drop(s, p->a, i + 1);
+            p->a = i + 1;
+            return;
+        }
+}
+
 static void drop_channel(struct scan *s, struct parts *ps)
 {
+    if (ps->n > 1)
+        drop_colon_channel(s, &ps->p[0]);
     bool vendor = ps->n > 1 && lone_vendor(s, &ps->p[0]) && has_strong(s, ps->p[0].a, ps->p[0].b);
 
     if (ps->n < 2 ||
@@ -336,7 +377,7 @@ static void drop_noise_parts(struct scan *s, struct parts *ps)
         struct part *p = &ps->p[i];
         bool noise = all_noise(s, p->a, p->b) && has_strong(s, p->a, p->b);
         if (noise && ps->n == 2 && (holds_year(s, p) || begins_with_title_word(s, p)))
-            noise = false;   /* one of two parts: a song called "1979" */
+            noise = false; /* one of two parts: a song called "1979" */
         if (noise && ps->n == 2 && is_title_karaoke(s, p, other_strong(s, p))) {
             i++;
             continue;
@@ -372,6 +413,19 @@ static int part_words(const struct scan *s, const struct part *p)
     return n;
 }
 
+/* "... | Key: -2", "... | Key of G". */
+static bool is_key_part(const struct scan *s, const struct part *p)
+{
+    int texts = 0;
+
+    for (int i = p->a; i < p->b; i++)
+        texts += carries_text(&s->tok[i]);
+    for (int i = p->a; i < p->b; i++)
+        if (carries_text(&s->tok[i]))
+            return texts <= 4 && s->tok[i].phrase && s->tok[i].phrase->kind == PHRASE_KEY;
+    return false;
+}
+
 /* With two parts to stay, a third that is a vendor, a year, a variant, or noise with unknown words goes. */
 static void drop_extra_parts(struct scan *s, struct parts *ps)
 {
@@ -379,16 +433,17 @@ static void drop_extra_parts(struct scan *s, struct parts *ps)
         struct part *p = &ps->p[i];
         const struct vendor *v = lone_vendor(s, p);
         struct slice bytes = part_bytes(s, p);
-        bool last = i == ps->n - 1, weak = all_noise(s, p->a, p->b) || slice_year(bytes);
+        bool last = i == ps->n - 1, weak = all_noise(s, p->a, p->b) || slice_year(bytes) || is_key_part(s, p);
+        int songs = ps->n - (lone_vendor(s, &ps->p[0]) != NULL);
         bool unknown = last && (p->noise_behind || p->noise_before || p->noise_part_before) && p->sep != SEP_NONE;
-        bool live_music = last && i > 0 && begins_with(s, p, "nhạc sống");   /* "... | Nhạc Sống Gia Huy": who made it */
+        bool live_music = last && i > 0 && begins_with(s, p, "nhạc sống"); /* "... | Nhạc Sống Gia Huy": who made it */
         bool behind = p->noise_part_before || (p->sep == SEP_PIPE && s->has_noise && part_words(s, p) > 0);
-        bool cut = last && i > 0 && behind && all_noise(s, p->a, p->b);   /* "Title - Karaoke - Duet", "... | Tone Nam" */
+        bool cut = last && i > 0 && behind && all_noise(s, p->a, p->b); /* "Title - Karaoke - Duet", "... | Tone Nam" */
         if (v && v->alone && (ps->n > 2 || bytes.n > 3))
             ps->part_vendor = v;
-        else if (ps->n > 2 && unknown && i >= 2)
+        else if (songs > 2 && unknown && i >= 2)
             ps->code = bytes;
-        else if (!live_music && !cut && !(ps->n > 2 && weak && i > 0))
+        else if (!live_music && !cut && !(ps->n > 2 && weak && (i > 0 || p->noise_part_before)))
             continue;
         /* The separators go, too: they would stand between the rest. */
         drop(s, i > 0 ? ps->p[i - 1].b : p->a, p->b);
@@ -418,10 +473,29 @@ static bool is_code(struct slice s)
     return true;
 }
 
-/* "Track 07". */
+/* Takes `word` and a number of at most three digits off the front; false when they do not stand there. */
+static bool take_numbered(struct slice *s, const char *word)
+{
+    size_t n = strlen(word), digits = 0;
+
+    if (s->n <= n || strncasecmp(s->p, word, n) != 0)
+        return false;
+    n += s->p[n] == ' ';
+    while (n + digits < s->n && s->p[n + digits] >= '0' && s->p[n + digits] <= '9')
+        digits++;
+    if (digits == 0 || digits > 3)
+        return false;
+    *s = slice_trim((struct slice){s->p + n + digits, s->n - n - digits});
+    return true;
+}
+
+/* "Track 07", "Disc 2", "CD1 Track 11". */
 static bool is_track(struct slice s)
 {
-    return s.n > 6 && s.n < 10 && strncasecmp(s.p, "track ", 6) == 0 && slice_is_digits((struct slice){s.p + 6, s.n - 6});
+    bool any = take_numbered(&s, "cd") || take_numbered(&s, "disc") || take_numbered(&s, "disk");
+
+    any = take_numbered(&s, "track") || any;
+    return any && s.n == 0;
 }
 
 /* "SF Hits 077-12": words and then disc and track. */
@@ -457,16 +531,24 @@ static void drop_ids(struct scan *s, struct parts *ps)
         struct slice first = part_bytes(s, &ps->p[0]);
         bool plain = slice_is_digits(first) && first.n <= 4;
         bool goes = ps->n > 2 ? plain || slice_is_disc(first, false) : slice_is_disc(first, true) || (plain && first.p[0] == '0');
-        goes = goes || is_track(first) || (ps->n > 2 && ends_like_disc(first));
+        goes = goes || (plain && s->text.numbered) || is_track(first) || (ps->n > 2 && ends_like_disc(first));
         if (!goes || hint_is_artist(first))
             break;
         note_disc(ps, first);
-        if (!plain)
+        if (!plain && !memchr(first.p, '-', first.n) && !hint_is_artist(part_bytes(s, &ps->p[1])))
             drop_track(s, &ps->p[1]);
         drop(s, ps->p[0].a, ps->p[0].b);
         remove_part(ps, 0);
         ps->p[0].noise_part_before = false;
     }
+    for (int i = 1; i + 1 < ps->n && ps->n > 2; i++) /* "Artist - 01 - Title", "Artist - Album - 01 - Title" */
+        if (part_bytes(s, &ps->p[i]).n == 2 && slice_is_digits(part_bytes(s, &ps->p[i])) && i + 2 == ps->n) {
+            note_disc(ps, part_bytes(s, &ps->p[i]));
+            drop(s, ps->p[0].b, ps->p[i].b);
+            ps->p[1] = ps->p[ps->n - 1];
+            ps->n = 2;
+            break;
+        }
     while (ps->n > 1) {
         struct slice last = part_bytes(s, &ps->p[ps->n - 1]);
         if (!slice_is_disc(last, ps->n == 2) || hint_is_artist(last))
@@ -480,6 +562,22 @@ static void drop_ids(struct scan *s, struct parts *ps)
         drop(s, ps->p[0].a, ps->p[0].b);
         remove_part(ps, 0);
     }
+}
+
+static bool is_asian_part(const struct scan *s, const struct part *p)
+{
+    struct slice text = part_bytes(s, p);
+
+    return text.n > 2 && (unsigned char)text.p[0] >= 0xe3;
+}
+
+/* "1-05", "A07": disc or side, and track. */
+static bool is_side_track(struct slice s)
+{
+    if (s.n == 4 && s.p[1] == '-')
+        return slice_is_digits((struct slice){s.p, 1}) && slice_is_digits((struct slice){s.p + 2, 2}) && s.p[2] < '4';
+    return s.n == 3 && (s.p[0] == 'A' || s.p[0] == 'B') && (s.p[1] == '0' || s.p[1] == '1') &&
+           slice_is_digits((struct slice){s.p + 1, 2}) && !hint_is_artist(s);
 }
 
 /* "SF123-04 Artist", "021 title", "07. Artist": an id glued to the first part by a blank. */
@@ -503,8 +601,10 @@ static void drop_inline_id(struct scan *s, struct parts *ps)
     next = (struct slice){text + s->tok[i + 1].at, s->text.text.len - s->tok[i + 1].at};
     if (id.n > 1 && id.n <= 4 && id.p[id.n - 1] == '.' && slice_is_digits((struct slice){id.p, id.n - 1}))
         id.n--;
-    else if (slice_is_digits(id) ? !(id.n <= 4 && ((unsigned char)next.p[0] >= 0xe3 || (id.p[0] == '0' && id.n > 1)))
-                                 : !(slice_is_disc(id, true) && memchr(id.p, '-', id.n)))
+    else if (slice_is_digits(id)
+                 ? !(id.n <= 4 && ((unsigned char)next.p[0] >= 0xe3 || (id.n == 3 && ps->n == 2 && is_asian_part(s, &ps->p[1])) ||
+                                   (id.p[0] == '0' && id.n > 1)))
+                 : !(ps->n > 1 && is_side_track(id)) && !(slice_is_disc(id, true) && memchr(id.p, '-', id.n)))
         return;
     note_disc(ps, id);
     if (slice_is_digits(id))
@@ -523,9 +623,12 @@ static void drop_code_bracket(struct scan *s, struct parts *ps)
     if (ps->n < 2 || s->tok[p->a].type != TOKEN_OPEN || s->tok[p->a].skip || end >= p->b)
         return;
     inside = scan_range(s, p->a + 1, end - 1);
-    if (!is_code(inside) && !slice_is_disc(inside, true))
+    if (slice_is_digits(inside) && inside.n == 2 && inside.p[0] < '4') /* "(05) Artist - Title" */
+        note_disc(ps, inside);
+    else if (is_code(inside) || slice_is_disc(inside, true))
+        ps->code = inside;
+    else
         return;
-    ps->code = inside;
     drop(s, p->a, end);
     p->a = end;
 }

@@ -17,6 +17,7 @@ static const struct title_rule_row rows[RULE_COUNT] = {
     [RULE_SORT_FORM] = {"sort_form", 0.70, 0.84, "one part is an artist in sort form", "SC1234-05 - Vale, Ada - Blue Harbour"},
     [RULE_QUOTED] = {"quoted_title", 0.70, 0.84, "the quoted part is the title", "Ada Vale - \"Blue Harbour\""},
     [RULE_GUEST] = {"guest", 0.70, 0.84, "the part with the guest credit is the artist", "Ada Vale ft. Bo Reed - Blue Harbour"},
+    [RULE_FOLDER] = {"folder_artist", 0.70, 0.84, "the folder is a well-known artist", "Elton John/Blue Harbour.mp4"},
     [RULE_SOURCE] = {"soundtrack", 0.70, 0.84, "the part that names a film or show stands for the artist",
                      "Blue Harbour - Ada Vale Soundtrack"},
     [RULE_SHAPE] = {"name_style", 0.70, 0.84, "names written like this put the parts in this order",

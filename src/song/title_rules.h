@@ -17,6 +17,7 @@ enum title_rule {
     RULE_SORT_FORM,
     RULE_QUOTED,
     RULE_GUEST,
+    RULE_FOLDER,
     RULE_SOURCE,
     RULE_SHAPE,
     RULE_PHRASE,

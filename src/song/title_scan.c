@@ -81,6 +81,12 @@ static bool is_emoji(int32_t cp)
     return cp >= 0x1f000 && cp <= 0x1faff;
 }
 
+/* Microphones and notes, which channels set between artist and title. */
+static bool is_music_emoji(int32_t cp)
+{
+    return cp == 0x1f3a4 || cp == 0x1f399 || (cp >= 0x1f3b5 && cp <= 0x1f3b6);
+}
+
 static bool is_double_quote(int32_t cp)
 {
     return cp == '"' || (cp >= 0x201c && cp <= 0x201f) || cp == 0xab || cp == 0xbb;
@@ -143,11 +149,12 @@ static enum separator mark_kind(struct slice l, int32_t cp, size_t at, size_t en
         return SEP_UNDERSCORE;
     if (cp == ':')
         return end == l.n || after == ' ' ? SEP_COLON : SEP_NONE;
-    if (is_bullet(cp) || cp == '~')
+    if (is_bullet(cp) || cp == '~' || is_music_emoji(cp))
         return spaced ? SEP_BULLET : SEP_NONE;
     if (cp == '/' || cp == '\\')
         return spaced || before == '/' || is_unspaced(before) || is_unspaced(after) || before == 0x3011 || before > 0xff00
-                   ? SEP_SLASH : SEP_NONE;
+                   ? SEP_SLASH
+                   : SEP_NONE;
     return SEP_NONE;
 }
 
@@ -155,6 +162,11 @@ static enum separator mark_kind(struct slice l, int32_t cp, size_t at, size_t en
 static bool says_karaoke(const struct phrase *p)
 {
     return p->kind == PHRASE_VARIANT && strstr(p->text, "karaoke");
+}
+
+static bool begins_part(const struct scan *s)
+{
+    return s->n == 0 || s->tok[s->n - 1].type == TOKEN_OPEN || s->tok[s->n - 1].type == TOKEN_SEP;
 }
 
 /* A phrase or vendor that begins at i; returns its end or 0. */
@@ -166,6 +178,8 @@ static size_t scan_phrase(struct scan *s, struct slice l, size_t i)
     size_t pn = p ? strlen(p->text) : 0, vn = v ? strlen(v->alias) : 0;
     struct token *t;
 
+    if (v && v->alone && strstr(v->alias, " karaoke") && !begins_part(s)) /* "Little Star Karaoke" */
+        v = NULL, vn = 0;
     if (!p && !v)
         return 0;
     t = push(s, TOKEN_PHRASE, i, i + (vn >= pn ? vn : pn));
@@ -236,7 +250,8 @@ static size_t scan_sign(struct scan *s, struct slice l, size_t i, bool *word)
         push(s, TOKEN_CLOSE, i, end);
     } else if (is_double_quote(cp)) {
         push(s, TOKEN_QUOTE, i, end);
-    } else if (cp == '|' || cp == '_' || cp == ':' || cp == '/' || cp == '\\' || cp == '~' || is_bullet(cp)) {
+    } else if (cp == '|' || cp == '_' || cp == ':' || cp == '/' || cp == '\\' || cp == '~' || is_bullet(cp) ||
+               is_music_emoji(cp)) {
         push_sep(s, mark_kind(l, cp, i, end), i, end);
     } else if (cp < 0x80 || is_emoji(cp)) {
         push(s, TOKEN_PUNCT, i, end);
@@ -327,7 +342,7 @@ static void pair_brackets(struct scan *s)
         if ((t->type != TOKEN_OPEN && t->type != TOKEN_CLOSE) || t->mate >= 0)
             continue;
         t->type = TOKEN_PUNCT;
-        if (i > 0 && i + 2 < s->n + 1 && s->tok[i + (i + 1 < s->n)].strong)   /* "Title (Karaoke Version": never closed */
+        if (i > 0 && i + 2 < s->n + 1 && s->tok[i + (i + 1 < s->n)].strong) /* "Title (Karaoke Version": never closed */
             for (int k = i; k < s->n; k++)
                 s->tok[k].skip = true;
     }
@@ -442,7 +457,7 @@ bool token_is_noise(const struct token *t)
 }
 
 struct group_count {
-    int words, strong, weak, variants, vendors, first, last;   /* first, last: token that is no sign, -1 none */
+    int words, strong, weak, variants, vendors, first, last; /* first, last: token that is no sign, -1 none */
 };
 
 static void count_group(const struct scan *s, int a, int b, struct group_count *c)
@@ -559,6 +574,15 @@ static bool closes_name(const struct scan *s, int i)
     return true;
 }
 
+/* "(Karaoke Version Originally Performed By Ada Vale)". */
+static bool names_artist(const struct scan *s, int a, int b)
+{
+    for (int i = a; i + 1 < b; i++)
+        if (is_kind(&s->tok[i], PHRASE_STYLE) && s->tok[i + 1].type == TOKEN_WORD && (i == a || s->tok[a].strong))
+            return true;
+    return false;
+}
+
 static enum group_role judge_group(const struct scan *s, int a, int b)
 {
     struct slice inside = slice_trim(scan_range(s, a, b));
@@ -567,7 +591,7 @@ static enum group_role judge_group(const struct scan *s, int a, int b)
     count_group(s, a, b, &c);
     if (c.first < 0)
         return GROUP_TEXT;
-    if (is_kind(&s->tok[c.first], PHRASE_STYLE))
+    if (is_kind(&s->tok[c.first], PHRASE_STYLE) || names_artist(s, a, b))
         return GROUP_STYLE;
     if (is_kind(&s->tok[c.first], PHRASE_BY) && c.words)
         return GROUP_BY;

@@ -67,22 +67,45 @@ static char ascii_for(int32_t cp)
     if ((cp >= 0xff10 && cp <= 0xff19) || (cp >= 0xff21 && cp <= 0xff3a) || (cp >= 0xff41 && cp <= 0xff5a))
         return (char)(cp - 0xff01 + 0x21);
     switch (cp) {
-    case 0x29f8: case 0xff0f: case 0x2215: return '/';
-    case 0x29f9: case 0xff3c: return '\\';
-    case 0xff5c: case 0x2502: case 0x2503: case 0x01c0: case 0x2758: return '|';
-    case 0xff02: return '"';
-    case 0xff0a: return '*';
-    case 0xff08: return '(';
-    case 0xff09: return ')';
-    case 0xff3b: return '[';
-    case 0xff3d: return ']';
-    case 0xff5b: return '{';
-    case 0xff5d: return '}';
-    case 0xff0d: return '-';
-    case 0xff06: return '&';
-    case 0xff07: return '\'';
-    case 0xff3f: return '_';
-    default: return 0;
+    case 0x29f8:
+    case 0xff0f:
+    case 0x2215:
+        return '/';
+    case 0x29f9:
+    case 0xff3c:
+        return '\\';
+    case 0xff5c:
+    case 0x2502:
+    case 0x2503:
+    case 0x01c0:
+    case 0x2758:
+        return '|';
+    case 0xff02:
+        return '"';
+    case 0xff0a:
+        return '*';
+    case 0xff08:
+        return '(';
+    case 0xff09:
+        return ')';
+    case 0xff3b:
+        return '[';
+    case 0xff3d:
+        return ']';
+    case 0xff5b:
+        return '{';
+    case 0xff5d:
+        return '}';
+    case 0xff0d:
+        return '-';
+    case 0xff06:
+        return '&';
+    case 0xff07:
+        return '\'';
+    case 0xff3f:
+        return '_';
+    default:
+        return 0;
     }
 }
 
@@ -94,8 +117,8 @@ static bool is_blank_cp(int32_t cp)
 
 static bool is_invisible_cp(int32_t cp)
 {
-    return cp == 0x200b || cp == 0x200e || cp == 0x200f || (cp >= 0x202a && cp <= 0x202e) ||
-           (cp >= 0x2060 && cp <= 0x2069) || cp == 0xfeff || cp == 0x061c || cp == 0xad;
+    return cp == 0x200b || cp == 0x200e || cp == 0x200f || (cp >= 0x202a && cp <= 0x202e) || (cp >= 0x2060 && cp <= 0x2069) ||
+           cp == 0xfeff || cp == 0x061c || cp == 0xad;
 }
 
 /* A blank; the second in a row makes the first a gap. A wide or odd blank is never one half of a gap. */
@@ -201,6 +224,24 @@ static void underscores_between_words(struct buf *b)
             b->data[i] = is_apostrophe(b, i) ? '\'' : ' ';
 }
 
+/* "ada-vale_blue-harbour": hyphens are the blanks, the one underscore parts. */
+static bool hyphens_for_blanks(struct title_text *x)
+{
+    struct buf *b = &x->text;
+    char *under = memchr(b->data, '_', b->len);
+    size_t hyphens = 0;
+
+    for (size_t i = 0; i < b->len; i++)
+        hyphens += b->data[i] == '-' && i > 0 && is_alpha(b->data[i - 1]);
+    if (!under || under == b->data || !under[1] || memchr(under + 1, '_', b->len - (size_t)(under + 1 - b->data)) || hyphens < 2)
+        return false;
+    for (size_t i = 0; i < b->len; i++)
+        if (b->data[i] == '-')
+            b->data[i] = ' ';
+    *under = '|';
+    return true;
+}
+
 /* In a name without blanks every underscore is one, but a single one may part artist and title. */
 static void underscores_for_blanks(struct title_text *x, size_t count, size_t hyphens)
 {
@@ -257,6 +298,22 @@ static void part_disc(struct buf *b)
         b->data[i] = '|';
 }
 
+/* "01-Ada Vale-Blue Harbour": two hyphens without blanks, the first behind a track number. */
+static void part_track(struct title_text *x)
+{
+    struct buf *b = &x->text;
+    size_t hyphens = 0;
+    bool spaced = strstr(b->data, " - ") != NULL;
+
+    for (size_t i = 0; i < b->len; i++)
+        hyphens += b->data[i] == '-';
+    if (spaced || hyphens != 2 || b->len < 6 || b->data[2] != '-' || !is_alpha(b->data[3]) || b->data[0] < '0' ||
+        b->data[0] > '3' || b->data[1] < '0' || b->data[1] > '9' || !memchr(b->data, ' ', b->len))
+        return;
+    b->data[2] = '|';
+    x->numbered = true;
+}
+
 static void read_underscores(struct title_text *x)
 {
     struct buf *b = &x->text;
@@ -271,12 +328,13 @@ static void read_underscores(struct title_text *x)
     if (!blanks && !unders)
         dots_for_blanks(b);
     part_disc(b);
+    part_track(x);
     x->slug = !blanks && !capitals && unders + hyphens >= 2;
     if (unders && blanks && only_around_dashes(b, blanks))
         underscores_between_words(b);
     else if (unders && blanks)
         underscores_beside_blanks(b);
-    else if (unders)
+    else if (unders && !(x->slug && hyphens_for_blanks(x)))
         underscores_for_blanks(x, unders, hyphens);
     else if (x->slug && is_alpha(b->data[0]) && is_ascii(b->data, b->len))
         for (size_t i = 1; i < b->len; i++)
@@ -284,12 +342,26 @@ static void read_underscores(struct title_text *x)
                 b->data[i] = ' ';
 }
 
+/* Eleven characters that are no two words: "Bryan_Ferry" could be an id, but is none. */
+static bool is_likely_id(const char *p)
+{
+    int turns = 0;
+
+    for (int i = 0; i < 11; i++) {
+        bool next_capital = i < 10 && p[i + 1] >= 'A' && p[i + 1] <= 'Z';
+        if ((p[i] >= '0' && p[i] <= '9') || p[i] == '-')
+            return true;
+        turns += p[i] >= 'a' && p[i] <= 'z' && next_capital;
+    }
+    return turns > 1;
+}
+
 /* Some downloaders begin with the id and the channel: "dQw4w9WgXcQ__Some Channel__Artist - Title". */
 static struct slice without_channel(struct slice s)
 {
     const char *end;
 
-    if (s.n < 16 || memcmp(s.p + 11, "__", 2) != 0 || memchr(s.p, ' ', 11))
+    if (s.n < 16 || memcmp(s.p + 11, "__", 2) != 0 || memchr(s.p, ' ', 11) || !is_likely_id(s.p))
         return s;
     end = memmem(s.p + 13, s.n - 13, "__", 2);
     if (!end || end + 2 >= s.p + s.n)
@@ -301,8 +373,7 @@ static void compose(struct buf *b)
 {
     utf8proc_uint8_t *nfc = NULL;
 
-    if (utf8proc_map((const utf8proc_uint8_t *)b->data, (utf8proc_ssize_t)b->len, &nfc,
-                     UTF8PROC_STABLE | UTF8PROC_COMPOSE) < 0)
+    if (utf8proc_map((const utf8proc_uint8_t *)b->data, (utf8proc_ssize_t)b->len, &nfc, UTF8PROC_STABLE | UTF8PROC_COMPOSE) < 0)
         return;
     buf_reset(b);
     buf_add_str(b, (const char *)nfc);

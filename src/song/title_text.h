@@ -15,6 +15,7 @@ struct title_text {
     struct buf text;    /* for display */
     struct buf lower;   /* same length byte for byte, for the tables */
     bool underscored;   /* "_" stood for every blank */
+    bool numbered;      /* "01-Artist-Title": the number in front is a track's */
     bool slug;          /* no blank, no capital: "maroon_5-sunday_morning" */
 };
 

@@ -37,13 +37,14 @@ static void read_row(const struct stmt *s, struct candidate *c, struct stored_ca
     *out = (struct stored_candidate){.id = col_int(s, 0), .c = c, .rejected = col_int(s, 21) != 0};
 }
 
-int candidates_list(struct db *db, int64_t song_id, int limit, void (*row)(const struct stored_candidate *s, void *arg),
-                    void *arg, struct err *e)
+int candidates_list(struct db *db, int64_t song_id, int64_t since_ms, int limit,
+                    void (*row)(const struct stored_candidate *s, void *arg), void *arg, struct err *e)
 {
-    struct stmt s = stmt_of(db, "SELECT " CANDIDATE_COLUMNS " FROM candidates WHERE song_id = ?"
-                                " ORDER BY accepted DESC, score DESC, provider, id LIMIT ?", e);
+    struct stmt s = stmt_of(db, "SELECT " CANDIDATE_COLUMNS " FROM candidates WHERE song_id = ?1"
+                                " ORDER BY ?2 > 0 AND at_ms >= ?2 DESC, accepted DESC, score DESC, provider, id LIMIT ?3", e);
 
     stmt_int(&s, song_id);
+    stmt_int(&s, since_ms);
     stmt_int(&s, limit);
     while (stmt_row(&s)) {
         struct candidate c;
@@ -126,6 +127,16 @@ int candidates_store(struct db *db, int64_t song_id, enum provider_id p, const s
             rc = 0;
     }
     return rc;
+}
+
+int candidates_keep(struct db *db, int64_t song_id, enum provider_id p, const struct candidates *list, int64_t now_ms,
+                    struct err *e)
+{
+    struct song song;
+    int rc = song_row_load(db, song_id, &song, e);
+
+    song_deinit(&song);
+    return rc ? rc : candidates_store(db, song_id, p, list, now_ms, e);
 }
 
 static bool same_pair(const char *artist, const char *title, const char *pair)

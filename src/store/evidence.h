@@ -24,12 +24,16 @@ struct stored_candidate {      /* borrowed during the callback */
     const struct candidate *c;
     bool rejected;
 };
-/* Best first: score, then provider. */
-int candidates_list(struct db *db, int64_t song_id, int limit, void (*row)(const struct stored_candidate *s, void *arg),
-                    void *arg, struct err *e);
+/* Best first: score, then provider; before them those stored since that time (wall ms; 0: no such preference). */
+int candidates_list(struct db *db, int64_t song_id, int64_t since_ms, int limit,
+                    void (*row)(const struct stored_candidate *s, void *arg), void *arg, struct err *e);
 /* The best that nobody refused, of that provider (-1: any), with at least that score as shown. Calls row at most once. */
 int candidates_best(struct db *db, int64_t song_id, int provider, double min_score,
                     void (*row)(const struct stored_candidate *s, void *arg), void *arg, struct err *e);
+/* Keeps what a provider answered to a person's words (the first 10), in place of what it gave before; refused ones stay. The song
+ * itself is not touched. ERR_NOT_FOUND when it is gone. */
+int candidates_keep(struct db *db, int64_t song_id, enum provider_id p, const struct candidates *list, int64_t now_ms,
+                    struct err *e);
 /* A person takes a candidate (manual, confidence 1.00) or refuses it for ever (its values are put back to the parsed ones if it
  * was chosen). batch: NULL for a batch of its own; else 0 starts one and gets its id, another value joins it. */
 int candidates_accept(struct db *db, int64_t song_id, int64_t candidate_id, int64_t if_version, int64_t *batch, int64_t now_ms,

@@ -213,6 +213,21 @@ static unsigned spared(const struct effect *f)
     return 0;
 }
 
+/* The song was given other names while it was asked for (the library decided, see judge.h): that nothing was found for the old
+ * ones says nothing about it. */
+static bool asked_for_other_names(const struct effect *f)
+{
+    char *present;
+    bool other;
+
+    if (f->o->kind == OUTCOME_FAILED || f->taken || !f->o->pair_key)
+        return false;
+    present = fold_pair(f->before.artist ? f->before.artist : "", f->before.title ? f->before.title : "");
+    other = strcmp(present, f->o->pair_key) != 0;
+    free(present);
+    return other;
+}
+
 static void advance_seat(struct effect *f)
 {
     const struct outcome *o = f->o;
@@ -220,6 +235,8 @@ static void advance_seat(struct effect *f)
     struct seat *s = &f->seat;
     bool settled = s->asked & QUEUE_SETTLED;
 
+    if (asked_for_other_names(f))
+        return;
     if (o->kind != OUTCOME_FAILED) {
         s->asked |= bit | spared(f);
         s->failures = 0;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "store/changes.h"
+#include "store/queue.h"
 #include "store/song_row.h"
 
 int songs_names(struct db *db, int64_t after, int limit, void (*row)(int64_t id, struct slice path, void *arg), void *arg,
@@ -79,13 +80,17 @@ static int set_order_open(struct db *db, int64_t id, bool open, struct err *e)
     return stmt_run(&s);
 }
 
-/* Other names are another question: whoever was asked before is asked again. */
-static int ask_anew(struct db *db, int64_t id, struct err *e)
+/* Other names are another question: whoever was asked before is asked again, also for a song that was given up. An answer for
+ * the old names that is under way counts for nothing; see outcome.c. */
+static int ask_anew(struct db *db, const struct song *song, int64_t now_ms, struct err *e)
 {
-    struct stmt s = stmt_of(db, "UPDATE enrichment_queue SET asked = 0, not_before = 0 WHERE song_id = ? AND in_flight = 0"
-                                " AND asked <> 0", e);
+    struct queue_result r;
+    struct stmt s;
 
-    stmt_int(&s, id);
+    if (song->status == SONG_FAILED)
+        return queue_add(db, &song->id, 1, 0, true, now_ms, &r, e);
+    s = stmt_of(db, "UPDATE enrichment_queue SET asked = 0, not_before = 0 WHERE song_id = ? AND asked <> 0", e);
+    stmt_int(&s, song->id);
     return stmt_run(&s);
 }
 
@@ -119,7 +124,7 @@ int songs_judged(struct db *db, int64_t id, int64_t version, const struct guess 
     if (rc == 0 && renamed)
         rc = log_values(db, &before, &after, now_ms, e);
     if (rc == 0 && renamed)
-        rc = ask_anew(db, id, e);
+        rc = ask_anew(db, &after, now_ms, e);
     song_deinit(&before);
     changed = changed || before_open != g->is_ambiguous;
     if (rc == 0 && changed)

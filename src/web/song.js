@@ -94,12 +94,14 @@ export const sourceName = (source) =>
 
 const SHOWN = 5, READ = 20;       // the daemon counts rejected ones, too
 
-/** The best candidates of a song that nobody rejected. ask: the services are asked first. Answers {suggestions, complete}. */
-export async function readCandidates(id, ask) {
-  const path = "songs/" + id + "/suggestions";
-  const asked = ask ? await post(path) : { complete: true };
-  const { suggestions } = await get(path + "?limit=" + READ);
-  return { suggestions: suggestions.filter((c) => !c.rejected).slice(0, SHOWN), complete: asked.complete };
+/**
+ * The best candidates of a song that nobody rejected. ask: the services are asked first; words: with {artist, title} instead of its
+ * own names, and what they answer goes first. Answers {suggestions, complete}.
+ */
+export async function readCandidates(id, ask, words) {
+  const path = "songs/" + id + "/suggestions?limit=" + READ;
+  const { suggestions, complete } = ask ? await post(path, words) : { complete: true, ...await get(path) };
+  return { suggestions: suggestions.filter((c) => !c.rejected).slice(0, SHOWN), complete };
 }
 
 /** The list of candidates; take(c) and refuse(c) are the buttons; with keys they are numbered. */

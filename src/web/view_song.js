@@ -15,7 +15,7 @@ export function view(parameters, go, id) {
   const conflict = h("div", {}), hints = h("section", { class: "card", "aria-labelledby": "h-hints" });
   const why = h("details", { class: "card" }), past = h("section", { class: "card", "aria-labelledby": "h-past" });
   const inputs = {}, path = "songs/" + id;
-  let song = null, etag = null, candidates = [];
+  let song = null, etag = null, candidates = [], ownWords = "";
 
   /* --- reading --- */
   async function read() {
@@ -164,11 +164,11 @@ export function view(parameters, go, id) {
   /** Whether somebody would answer: asking by ourselves must not end in an error. */
   const canAsk = () => live.progress && live.progress.state === "running" && Object.values(live.progress.providers).some((p) => p.usable);
 
-  async function readHints(ask) {
+  async function readHints(ask, words) {
     try {
-      const answer = await readCandidates(id, ask);
+      const answer = await readCandidates(id, ask, words);
       candidates = answer.suggestions;
-      drawHints(ask && !answer.complete ? t("hints.incomplete") : "");
+      drawHints(!ask || answer.complete ? "" : t(words ? "hints.own_incomplete" : "hints.incomplete"));
       if (!ask && !candidates.length && song.confidence >= LOAD_FROM && song.metadata_status !== "manual" && canAsk()) readHints(true);
     } catch (e) {
       drawHints(ask ? e.sentence || String(e) : "");
@@ -176,27 +176,24 @@ export function view(parameters, go, id) {
   }
 
   function drawHints(note) {
-    const own = h("input", { id: "own", dir: "auto", autocomplete: "off", value: [song.artist, song.title].filter(Boolean).join(" - ") });
+    const own = h("input", { id: "own", dir: "auto", autocomplete: "off", value: ownWords || [song.artist, song.title].filter(Boolean).join(" - ") });
     fill(hints, h("div", { class: "head" }, h("h2", { id: "h-hints" }, t("hints.title")),
       h("button", { type: "button", id: "ask", onclick: (e) => { e.target.disabled = true; readHints(true); } }, t("hints.ask"))),
     note && h("p", { class: "error" }, note),
     candidates.length ? candidateList(candidates, take, refuse) : h("p", { class: "soft" }, t("hints.none")),
-    h("details", {}, h("summary", {}, t("hints.own_words")),
+    h("details", { open: Boolean(ownWords) }, h("summary", {}, t("hints.own_words")),
       h("form", { class: "row", onsubmit: (e) => { e.preventDefault(); askOwn(own.value); } },
         h("label", {}, t("hints.own_label"), own), h("button", {}, t("hints.own_ask"))),
       h("p", { class: "soft small" }, t("hints.own_means"))));
   }
 
-  /** The person's words become the song's names, not yet verified by them: then the services are asked about those. */
+  /** The services are asked with the person's words; the song stays as it is until one of the answers is taken. */
   async function askOwn(words) {
+    ownWords = words;
     try {
       const guess = await post("parse", { filename: words });
-      put("artist", guess.artist);
-      put("title", guess.title);
-      const answer = await request("PATCH", path, { artist: guess.artist, title: guess.title || words }, { etag });
-      accepted(answer);
-      await readHints(true);
-    } catch (e) { e.status === 412 ? clash({}) : fail(e); }
+      await readHints(true, { artist: guess.artist, title: guess.title || words });
+    } catch (e) { fail(e); }
   }
 
   function take(c) {

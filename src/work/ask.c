@@ -149,7 +149,7 @@ static bool is_tested(const struct lane *l)
 {
     list_each_safe(pos, tmp, &l->w->jobs) {
         const struct job *j = container_of(pos, struct job, link);
-        if (j->lane == l && j->item.song_id == 0)
+        if (j->lane == l && j->test_done)
             return true;
     }
     return false;

@@ -277,6 +277,7 @@ void enrich_close(struct enrich *w, void (*closed)(void *arg), void *arg)
     w->closing = true;
     w->closed = closed;
     w->closed_arg = arg;
+    dbq_gather(w->d.q, 0);   /* what waits for company is stored now */
     list_each_safe(pos, tmp, &w->jobs)
         job_cancel(container_of(pos, struct job, link));
     batches_cancel(w);

@@ -72,6 +72,12 @@ void enrich_providers_json(const struct enrich *w, struct json_out *o);
  * done(arg, rc) when stored. ERR_UNAVAILABLE while the worker rests, ERR_BUSY when too many are asked for, ERR_TIMEOUT after
  * 20 s. */
 void enrich_ask(struct enrich *w, int64_t song_id, void (*done)(void *arg, int rc), void *arg);
+/* Asks every usable provider once with these words (copied; artist may be ""), within the limits, and keeps what it answers as
+ * candidates of the song, in place of those that it gave before. The song itself, its attempts and its place in the queue stay
+ * as they are. done(arg, rc) when all that came is stored: ERR_TIMEOUT when not all answered within 20 s (the rest is dropped),
+ * ERR_NOT_FOUND without such a song, ERR_UNAVAILABLE while the worker rests, ERR_BUSY when too much is asked for. */
+void enrich_ask_words(struct enrich *w, int64_t song_id, const char *artist, const char *title, void (*done)(void *arg, int rc),
+                      void *arg);
 /* One test request to a provider with its present key (POST /settings/test): kind per answer_class_name, sentence in detail.
  * One at a time for each provider: ERR_BUSY. */
 void enrich_test(struct enrich *w, int provider, void (*done)(void *arg, int rc, const char *kind, const char *detail),

@@ -1,7 +1,8 @@
 /* The worker's inside. enrich.c: the worker and its commands; lane.c: one provider's budget and who may use it next;
  * lane_take.c: taking songs off the queue for it; lane_trouble.c: what its answers do to it; lane_tell.c: what it says of
  * itself; job.c: one song's question; batch.c: many songs' questions in few requests; ask.c: what a person asks beside the
- * queue; enrich_tell.c: what the worker tells. Private to these files. Loop thread only.
+ * queue; words.c: what a person asks with other words; enrich_tell.c: what the worker tells. Private to these files. Loop
+ * thread only.
  */
 #ifndef SONGBOOKD_WORK_ENRICH_INTERNAL_H
 #define SONGBOOKD_WORK_ENRICH_INTERNAL_H
@@ -56,7 +57,8 @@ struct job {
     struct turn turn;            /* waits while JOB_SLOT */
     struct lane *lane;
     enum job_state state;
-    struct queue_item item;      /* song_id 0 for a test request */
+    struct queue_item item;      /* song_id 0 for a test request and for words of a person: nothing of them is in the queue */
+    struct words *words;         /* or NULL; outlives its jobs */
     char *artist, *title;        /* what is asked; owned copies, item.song may be replaced */
     char *pair_key;
     bool order_open;
@@ -143,6 +145,21 @@ struct ask {
     void *arg;
 };
 
+#define WORDS_MAX 8                      /* questions in own words at a time: each costs requests that the songs could have */
+
+struct words {
+    struct enrich *w;
+    int64_t song_id;
+    char *artist, *title, *variant;      /* owned; variant is the song's, or NULL */
+    struct dbq_op op;
+    uv_timer_t timer;
+    int refused;                         /* an ERR_ that needs no look at the song */
+    int open;                            /* jobs that have not ended */
+    int rc;
+    void (*done)(void *arg, int rc);
+    void *arg;
+};
+
 #define RATE_SECONDS 60
 
 struct enrich {
@@ -153,6 +170,7 @@ struct enrich {
     struct list jobs;
     struct list batches;
     struct list asks;
+    int n_words;                         /* questions in own words that are not yet answered */
     enum hold_level hold;
     char hold_why[160];
     bool ready, closing;
@@ -182,6 +200,9 @@ void enrich_regained(struct enrich *w);               /* a provider can be asked
 
 /* ask.c */
 void ask_finish(struct ask *a, int rc);               /* answers it; harmless when it was */
+
+/* words.c */
+void words_answered(struct words *q, int rc);         /* one of its jobs has ended: 0 answered, ERR_TIMEOUT not */
 
 /* enrich_tell.c */
 void enrich_count_done(struct enrich *w);             /* a song left the queue: for the rate */
@@ -252,6 +273,8 @@ void lane_skip_song(struct lane *l, int64_t song_id);
 bool job_order_is_open(const struct queue_item *i);   /* which of the two names is the artist is still to be found out */
 struct job *job_new(struct lane *l, struct queue_item *item);   /* takes the item */
 struct job *job_new_test(struct lane *l, test_cb done, void *arg);
+struct job *job_new_words(struct lane *l, struct words *q);
+int job_single_end(const struct lane *l);             /* where one question outside the queue is asked */
 void job_start(struct job *j);
 void job_drop(struct job *j);                         /* instead of job_start: nothing was written for it */
 void job_cancel(struct job *j);

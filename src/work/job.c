@@ -96,6 +96,18 @@ struct job *job_new_test(struct lane *l, test_cb done, void *arg)
     return j;
 }
 
+struct job *job_new_words(struct lane *l, struct words *q)
+{
+    struct job *j = job_alloc(l);
+
+    j->words = q;
+    j->artist = mem_strdup(q->artist);
+    j->title = mem_strdup(q->title);
+    j->item.song.variant = mem_strdup(q->variant);
+    j->pair_key = mem_strdup("");
+    return j;
+}
+
 void reply_init(struct reply *r)
 {
     *r = (struct reply){0};
@@ -178,11 +190,54 @@ static void job_end_and_wake(struct job *j, bool store_failed)
     enrich_release(w);
 }
 
+static bool was_answered(const struct job *j)
+{
+    return j->answer.kind == ANSWER_FOUND || j->answer.kind == ANSWER_NOT_FOUND;
+}
+
+static int run_store_words(struct db *db, struct dbq_op *op)
+{
+    struct job *j = container_of(op, struct job, op);
+
+    return candidates_keep(db, j->words->song_id, j->lane->p->id, &j->candidates, wall(j), &op->err);
+}
+
+static void words_stored(struct dbq_op *op, int rc)
+{
+    struct job *j = container_of(op, struct job, op);
+
+    if (rc && rc != ERR_NOT_FOUND)
+        log_error("enrich", "cannot store suggestions: %s song=%lld", err_text(&op->err), (long long)j->words->song_id);
+    words_answered(j->words, rc);
+    job_end_and_wake(j, false);
+}
+
+static void end_words(struct job *j, int rc)
+{
+    if (rc == 0 && was_answered(j) && j->candidates.count) {
+        job_move(j, JOB_STORE);
+        j->op = (struct dbq_op){.run = run_store_words, .done = words_stored, .flags = DBQ_URGENT};
+        dbq_write(j->lane->w->d.q, &j->op);
+        return;
+    }
+    words_answered(j->words, rc == 0 && was_answered(j) ? 0 : ERR_TIMEOUT);
+    job_end_and_wake(j, false);
+}
+
 static void end_test(struct job *j, int rc)
 {
     j->test_done(j->test_arg, rc, rc ? err_name(rc) : answer_class_name(j->answer.kind),
                  rc ? err_sentence(rc) : j->answer.detail);
     job_end(j);
+}
+
+/* What is not of the queue leaves nothing to give back and no attempt to count. */
+static void end_outside(struct job *j, int rc)
+{
+    if (j->words)
+        end_words(j, rc);
+    else
+        end_test(j, rc);
 }
 
 /* --- giving the attempt back --------------------------------------------------------- */
@@ -206,7 +261,7 @@ static void refund_done(struct dbq_op *op, int rc)
 static void job_refund(struct job *j, uint64_t wait_ms)
 {
     if (j->item.song_id == 0) {
-        end_test(j, j->closing ? ERR_CANCELED : 0);
+        end_outside(j, j->words || j->closing ? ERR_CANCELED : 0);
         return;
     }
     job_move(j, JOB_REFUND);
@@ -331,13 +386,20 @@ static bool may_ask(const struct job *j)
 static bool job_go(struct turn *t);
 static void job_drop_turn(struct turn *t);
 
+/* A test is about the token, when there is one. */
+int job_single_end(const struct lane *l)
+{
+    if (l->p->in_bulk)
+        return l->key[0] ? LISTENBRAINZ_LOOKUP : LISTENBRAINZ_LABS;
+    return lane_front(l);
+}
+
 static void job_slot(struct job *j)
 {
-    int rank = j->item.priority > 0 ? RANK_WANTED : j->item.asked & QUEUE_SETTLED ? RANK_DATE : RANK_SONG;
-    int end = lane_front(j->lane);
+    bool wanted = j->item.priority > 0 || j->words;
+    int rank = wanted ? RANK_WANTED : j->item.asked & QUEUE_SETTLED ? RANK_DATE : RANK_SONG;
+    int end = j->item.song_id ? lane_front(j->lane) : job_single_end(j->lane);
 
-    if (j->item.song_id == 0 && j->lane->p->in_bulk)   /* a test is about the token, when there is one */
-        end = j->lane->key[0] ? LISTENBRAINZ_LOOKUP : LISTENBRAINZ_LABS;
     job_move(j, JOB_SLOT);
     turn_init(&j->turn, j->lane, end < 0 ? ENDPOINT_MAIN : end, rank, job_go, job_drop_turn);
     turn_wait(&j->turn);
@@ -368,8 +430,12 @@ static void after_read(uv_work_t *work, int status)
         l->found += kind == ANSWER_FOUND;
         l->not_found += kind == ANSWER_NOT_FOUND;
     }
+    if (j->words && j->answer.ask_again && was_answered(j) && j->chosen < 0 && j->stage < 4) {
+        ask_further(j);
+        return;
+    }
     if (j->item.song_id == 0) {
-        end_test(j, 0);
+        end_outside(j, 0);
         return;
     }
     switch (kind) {
@@ -429,7 +495,7 @@ static void job_unaskable(struct job *j)
     if (j->item.song_id)
         job_store(j, OUTCOME_NOT_FOUND);
     else
-        end_test(j, ERR_INVALID);
+        end_outside(j, j->words ? 0 : ERR_INVALID);   /* that it knows nothing of such words is an answer */
 }
 
 static bool job_go(struct turn *t)
@@ -457,7 +523,7 @@ static bool job_go(struct turn *t)
         if (j->item.song_id)
             job_refund(j, 5000);
         else
-            end_test(j, rc);
+            end_outside(j, rc);
         return false;
     }
     job_move(j, JOB_FETCH);
@@ -471,10 +537,10 @@ static void job_drop_turn(struct turn *t)
 {
     struct job *j = container_of(t, struct job, turn);
 
-    if (j->item.song_id)
-        job_cancel(j);
-    else
+    if (j->test_done)
         turn_wait(t);
+    else
+        job_cancel(j);
 }
 
 /* --- the attempt, written before the request --------------------------------------------------- */

@@ -33,7 +33,10 @@ struct judge {
     struct judge_hooks hooks;
     struct dbq_op op;
     enum state state;
-    struct library *library;
+    struct library *library;       /* NULL while it is set aside */
+    int64_t aside;                 /* it was, when it knew the songs up to this id: their verdicts are stored; 0 none to skip */
+    size_t names_aside;
+    bool resting;
 
     bool want_new, want_all;       /* pages are to be read */
     bool reading, reading_all;     /* a round of pages is under way */
@@ -58,17 +61,35 @@ static void judge_step(struct judge *j);
 
 /* ---- READ ---- */
 
+/* The songs that were decided before are all remembered again; what comes now is new. */
+static void catch_up(struct judge *j)
+{
+    library_settle(j->library);
+    j->aside = 0;
+}
+
 static void take_name(int64_t id, struct slice path, void *arg)
 {
     struct judge *j = arg;
     struct guess g;
 
     j->page_rows++;
+    if (j->aside && id > j->aside)
+        catch_up(j);
     if (library_see(j->library, id, path, j->round))
         return;
     title_parse(path, &g);
     library_put(j->library, id, path, &g);
     guess_deinit(&g);
+}
+
+static void count_row(int64_t id, struct slice path, void *arg)
+{
+    struct judge *j = arg;
+
+    (void)id;
+    (void)path;
+    j->page_rows++;
 }
 
 static int run_read(struct db *db, struct dbq_op *op)
@@ -78,8 +99,12 @@ static int run_read(struct db *db, struct dbq_op *op)
     int rc;
 
     j->page_rows = 0;
+    if (!j->library)               /* set aside: is there anything to read it anew for? */
+        return songs_names(db, j->aside, 1, count_row, j, &j->page_last, &op->err);
     rc = songs_names(db, j->cursor, PAGE_NAMES, take_name, j, &j->page_last, &op->err);
     j->page_end = j->page_rows < PAGE_NAMES;
+    if (rc == 0 && j->page_end && j->aside)
+        catch_up(j);
     if (rc == 0 && j->page_end && j->reading_all)
         library_drop_unseen(j->library, j->round);
     j->pool_ms += clock_mono(&clock_system) - begun;
@@ -221,6 +246,12 @@ static void finish_close(struct judge *j)
 /* A page that cannot be read ends the round: the next wake begins anew. */
 static void page_read(struct judge *j, int rc)
 {
+    if (!j->library) {
+        j->reading = rc == 0 && j->page_rows > 0;
+        j->library = j->reading ? library_new(hash_seed()) : NULL;
+        j->cursor = 0;
+        return;
+    }
     j->cursor = j->page_last;
     if (rc == 0 && !j->page_end)
         return;
@@ -261,6 +292,10 @@ static void begin(struct judge *j, enum state state, int (*run)(struct db *db, s
 
 static void begin_round(struct judge *j)
 {
+    if (!j->library && j->want_all) {
+        j->library = library_new(hash_seed());
+        j->aside = 0;              /* what went may have changed any verdict */
+    }
     j->reading = true;
     j->reading_all = j->want_all;
     if (j->want_all) {
@@ -268,6 +303,16 @@ static void begin_round(struct judge *j)
         j->round++;
     }
     j->want_new = j->want_all = false;
+}
+
+static void set_aside(struct judge *j)
+{
+    if (!j->library || !j->resting || library_count(j->library) <= j->hooks.keep)
+        return;
+    j->aside = j->cursor;
+    j->names_aside = library_count(j->library);
+    library_free(j->library);
+    j->library = NULL;
 }
 
 static void judge_step(struct judge *j)
@@ -283,9 +328,10 @@ static void judge_step(struct judge *j)
     } else if (j->n_verdicts) {
         j->now_ms = clock_wall(j->clock);
         begin(j, JUDGE_STORE, run_store);
-    } else if (!j->looked_none) {
+    } else if (j->library && !j->looked_none) {
         begin(j, JUDGE_LOOK, run_look);
     } else {
+        set_aside(j);
         j->hooks.idle(j->hooks.arg);
     }
 }
@@ -309,7 +355,15 @@ void judge_wake(struct judge *j, bool all)
 {
     j->want_new = true;
     j->want_all = j->want_all || all;
+    j->resting = false;
     judge_step(j);
+}
+
+void judge_rest(struct judge *j)
+{
+    j->resting = true;
+    if (judge_is_idle(j))
+        set_aside(j);
 }
 
 bool judge_is_idle(const struct judge *j)
@@ -319,8 +373,8 @@ bool judge_is_idle(const struct judge *j)
 
 void judge_status(const struct judge *j, struct judge_status *out)
 {
-    *out = (struct judge_status){.names = library_count(j->library), .decided = j->decided, .bytes = library_bytes(j->library),
-                                 .pool_ms = j->pool_ms};
+    *out = (struct judge_status){.names = j->library ? library_count(j->library) : j->names_aside, .decided = j->decided,
+                                 .bytes = j->library ? library_bytes(j->library) : 0, .pool_ms = j->pool_ms};
 }
 
 static void close_now(struct dbq_op *op, int rc)

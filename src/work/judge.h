@@ -11,11 +11,16 @@
 #include "store/dbq.h"
 #include "work/events.h"
 
+/* Up to so many names are remembered at rest, too (half a MB); a larger library is read anew when names come (half a second of
+ * pool time for 100,000 on a desktop machine), and takes no memory in between. */
+#define JUDGE_KEEP_NAMES 5000
+
 struct judge;
 struct judge_hooks {
     void (*changed)(void *arg);   /* songs were decided anew */
     void (*idle)(void *arg);      /* nothing is left to decide */
     void *arg;
+    size_t keep;                  /* JUDGE_KEEP_NAMES */
 };
 struct judge_status {
     uint64_t names;               /* remembered */
@@ -27,6 +32,8 @@ struct judge_status {
 struct judge *judge_new(const struct clock *clock, struct dbq *q, struct events *ev, const struct judge_hooks *hooks);
 /* Songs were listed; all: songs may have gone, moved or come back as well, so that every row is looked at. */
 void judge_wake(struct judge *j, bool all);
+/* No more songs are on their way for now: when all is decided a large library is set aside. Until the next judge_wake. */
+void judge_rest(struct judge *j);
 bool judge_is_idle(const struct judge *j);
 void judge_status(const struct judge *j, struct judge_status *out);
 /* Begins nothing any more; closed runs once, later, when no operation is in flight. Then memory is gone. */

@@ -84,6 +84,8 @@ static uint64_t gather_ms(const struct enrich *w)
 {
     double ms = GATHER_MS;
 
+    if (w->closing)   /* whoever closes us waits for what is stored last */
+        return 0;
     for (int i = 0; i < PROVIDER_COUNT; i++)
         if (w->lanes[i].p && lane_is_usable(&w->lanes[i]) && !w->lanes[i].p->in_bulk &&
             lane_interval(&w->lanes[i]) * GATHER_SONGS < ms)
@@ -241,6 +243,24 @@ static uint64_t until(const struct lane *l, int64_t wall_ms)
     return wall_ms > now ? (uint64_t)(wall_ms - now) : 0;
 }
 
+/* While others need the machine only what a person asked for is taken. */
+static void keep_asked_items(struct lane *l)
+{
+    int n = 0;
+
+    if (l->w->hold != HOLD_STOP)
+        return;
+    for (int i = 0; i < l->n_items; i++) {
+        struct queue_item item = l->items[i];
+        l->items[i] = (struct queue_item){0};
+        if (item.priority >= QUEUE_ASKED)
+            l->items[n++] = item;
+        else
+            queue_item_deinit(&item);
+    }
+    l->n_items = n;
+}
+
 static void peek_done(struct dbq_op *op, int rc)
 {
     struct lane *l = container_of(op, struct lane, peek);
@@ -251,6 +271,7 @@ static void peek_done(struct dbq_op *op, int rc)
         for (int i = 0; i < l->n_items; i++)
             queue_item_deinit(&l->items[i]);
     } else if (rc == 0) {
+        keep_asked_items(l);
         /* what was committed while the peek was under way may not be in it */
         l->dry = !(l->p->in_bulk ? take_in_bulk(l) : take_singly(l)) && !l->look_again;
         if (l->next_at)
@@ -293,11 +314,17 @@ static void gather_skips(struct lane *l)
     batches_skip(l->w, l);
 }
 
+/* A person's question is asked all the same. */
+static bool is_held(const struct enrich *w)
+{
+    return w->hold == HOLD_STOP && list_is_empty(&w->asks);
+}
+
 void lane_fill(struct lane *l)
 {
     struct enrich *w = l->w;
 
-    if (!lane_is_usable(l) || w->closing || !w->ready || !enrich_is_running(w) || w->hold == HOLD_STOP || l->peeking || l->dry ||
+    if (!lane_is_usable(l) || w->closing || !w->ready || !enrich_is_running(w) || is_held(w) || l->peeking || l->dry ||
         has_enough(l))
         return;
     if (dbq_is_full(w->d.q)) {

@@ -33,6 +33,7 @@ has() { # TEXT COMMAND...: its output holds the text
 }
 not() { ! "$@"; }
 property() { systemctl show -P "$1" songbookd; }
+restarts_reach() { [ "$(property NRestarts)" -ge "$1" ]; } # a machine that stands still may cost one more
 
 booted=no
 [ -d /run/systemd/system ] && booted=yes
@@ -120,11 +121,12 @@ if [ $booted = yes ]; then
     systemctl daemon-reload
     systemctl restart songbookd
     kill -STOP "$(property MainPID)"
-    check watchdog-restarts-a-loop-that-stands-still has 1 property NRestarts
+    check watchdog-restarts-a-loop-that-stands-still restarts_reach 1
     check works-after-that has Edit songbookctl show 1
     # a crash
+    restarts=$(property NRestarts)
     kill -SEGV "$(property MainPID)"
-    check is-restarted-after-a-crash has 2 property NRestarts
+    check is-restarted-after-a-crash restarts_reach $((restarts + 1))
     check kept-the-edit has Edit songbookctl show 1
     rm -r /run/systemd/system/songbookd.service.d
     systemctl daemon-reload

@@ -84,6 +84,9 @@ def test_manual_page_is_sound_and_complete(page):
     if page == "songbookctl.1":
         names = commands()
         assert len(names) > 15 and [n for n in names if not re.search(r"^ +%s\b" % n, text, re.M)] == []
+        for name in names:
+            wanted = set(re.findall(r"--[a-z][a-z-]*", run(BUILD / "songbookctl", name, "--help").stdout))
+            assert [w for w in wanted if not re.search(re.escape(w) + r"(?![a-z-])", text)] == [], name
         for code in (0, 1, 2, 69, 75, 78):
             assert re.search(r"^ +%d +\w" % code, text, re.M), code
 

@@ -187,6 +187,12 @@ def test_suggestions_are_listed_taken_and_refused(daemon, ctl, fake):
     ctl("start")
     assert "Innuendo" in ctl("suggest", "1", "--ask").out
     daemon.wait_done()
+    before = daemon.get("songs/1")
+    own = ctl("suggest", "1", "artist=Adele", "title=Rolling in the Deep").out.splitlines()
+    assert "Adele" in own[1] and daemon.get("songs/1") == before
+    assert "'year=1' is none of artist=, title=" in ctl("suggest", "1", "year=1", code=2).err
+    assert "title" in ctl("suggest", "1", "artist=Adele", code=1).err
+    ctl("suggest", "1", "artist=Queen", "title=Innuendo")
     rows = ctl("suggest", "1", "--limit", "20", "--json").json["suggestions"]
     assert [r for r in rows if str(r["id"]) in ctl("suggest", "1", "--limit", "20").out] == rows
     assert ctl("accept", "1", rows[0]["id"], "--json").json["metadata_status"] == "manual"

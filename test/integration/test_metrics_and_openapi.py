@@ -1,11 +1,13 @@
 """GET /metrics and GET /api/v1/openapi.json."""
 import json
 import os
+import pathlib
 import re
 
 import contract
 from conftest import wait_for
 
+DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs"
 LINE = re.compile(r'^(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(?P<labels>(?:[a-z_]+="[^"\\\n]*",?)+)\})? (?P<value>-?[0-9.e+-]+|NaN)$')
 
 
@@ -83,6 +85,56 @@ def test_metrics_count_what_goes_to_the_disk(daemon):
         with open("/proc/%d/io" % daemon.process.pid) as f:
             now = dict(line.split(": ") for line in f.read().splitlines())
         wait_for(lambda: scrape(daemon)[0]["songbookd_disk_written_bytes_total", ""] >= int(now["write_bytes"]), "the count")
+
+
+def expressions(value):
+    """Every expression in an alert file or a dashboard, at any depth."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from [inner] if key == "expr" else expressions(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from expressions(inner)
+
+
+def examples():
+    """{file: its expressions} of what docs/ offers for Prometheus and Grafana."""
+    alerts = re.findall(r"^ +expr: (.+)$", (DOCS / "prometheus-alerts.yml").read_text(), re.M)
+    dashboard = list(expressions(json.loads((DOCS / "grafana-dashboard.json").read_text())))
+    assert len(alerts) >= 7 and len(dashboard) >= 15
+    return {"prometheus-alerts.yml": alerts, "grafana-dashboard.json": dashboard}
+
+
+def misses_of(expression, types, labels):
+    """What the expression names and /metrics has not: metrics, labels, and values of labels."""
+    for name, selectors in re.findall(r"\b((?:songbookd|process)_\w+)(?:\{([^}]*)\})?", expression):
+        if name not in types:
+            yield name
+        for label, words in re.findall(r'(\w+)[=!]~?"([^"]*)"', selectors):
+            for word in words.split("|"):
+                if '%s="%s"' % (label, word) not in labels.get(name, ""):
+                    yield '%s{%s="%s"}' % (name, label, word)
+    said = " ".join(labels.values())
+    for group in re.findall(r"\b(?:by|on) \(([^)]*)\)", expression):
+        for label in group.split(", "):
+            if label not in ("instance", "job") and '%s="' % label not in said:      # these two are Prometheus' own
+                yield "label " + label
+
+
+def test_alert_rules_and_dashboard_name_only_what_is_there(daemon):
+    daemon.start("--set", "enrichment.autostart=no")
+    values, types = scrape(daemon)
+    labels = {}
+    for name, text in values:
+        labels[name] = labels.get(name, "") + " " + text
+    if not any(name == "songbookd_disk_written_bytes_total" for name, _ in values):
+        types["songbookd_disk_written_bytes_total"] = "counter"     # kernels without task I/O accounting do not tell
+    for place, lines in examples().items():
+        for line in lines:
+            assert list(misses_of(line, types, labels)) == [], "%s: %s" % (place, line)
+    # the check itself sees what is wrong
+    assert list(misses_of('sum by (nobody) (songbookd_provider_state{state=~"ok|tired"}) > songbookd_none', types, labels)) == [
+        'songbookd_provider_state{state="tired"}', "songbookd_none", "label nobody"]
 
 
 def test_metrics_need_the_token_where_there_is_one(make_daemon):

@@ -243,6 +243,27 @@ def test_asking_now_answers_with_the_list(still, fake):
     assert answer.json["suggestions"][0]["artist"] == "Adele" and len(answer.json["suggestions"]) <= 3
 
 
+def test_own_words_find_suggestions_and_leave_the_song_alone(still, fake):
+    fake.catalogue.add(Song("Queen", "Innuendo", 1991, ["rock"]))
+    started(still, "Adele - Rolling in the Deep.mp4")
+    still.post("worker/start")
+    still.wait_done()
+    before = still.get("songs/1")
+    asked = fake.requests("lastfm"), fake.requests("musicbrainz")
+    answer = still.post("songs/1/suggestions?limit=3", {"artist": "Queen", "title": "Innuendo"})
+    assert answer.status == 200 and answer.json["complete"] is True
+    assert (fake.requests("lastfm"), fake.requests("musicbrainz")) > asked
+    first = answer.json["suggestions"][0]
+    assert (first["artist"], first["title"]) == ("Queen", "Innuendo") and first["score"] > 0.9
+    assert still.get("songs/1") == before and before["artist"] == "Adele"
+    taken = still.post("songs/1/accept", {"candidate": first["id"]}).json
+    assert (taken["artist"], taken["title"], taken["metadata_status"]) == ("Queen", "Innuendo", "manual")
+    refused = still.post("songs/1/suggestions", {"artist": "Queen"})
+    assert refused.status == 422 and refused.json["errors"][0]["pointer"] == "/title"
+    still.post("worker/pause")
+    assert still.post("songs/1/suggestions", {"title": "Innuendo"}).json["code"] == "worker_not_running"
+
+
 def test_explain_tells_the_story(still, fake):
     started(still, "ABBA - Dancing Queen.mp4")
     still.post("worker/start")

@@ -30,6 +30,7 @@ static struct {
     int start_rc, ask_rc;
     int wakes, reconfigures, scans;
     bool accept_missing;
+    char words[64];           /* "artist|title" of the last question in own words */
     struct scan_status scan;
 } play;
 
@@ -147,6 +148,13 @@ void enrich_ask(struct enrich *w, int64_t song_id, void (*done)(void *arg, int r
 
     l->asked = done;
     l->rc = play.ask_rc;
+}
+
+void enrich_ask_words(struct enrich *w, int64_t song_id, const char *artist, const char *title, void (*done)(void *arg, int rc),
+                      void *arg)
+{
+    snprintf(play.words, sizeof play.words, "%s|%s", artist, title);
+    enrich_ask(w, song_id, done, arg);
 }
 
 void enrich_test(struct enrich *w, int provider, void (*done)(void *arg, int rc, const char *kind, const char *detail), void *arg)
@@ -451,6 +459,21 @@ static int candidate_for_first(struct db *db, struct err *e)
     return rc;
 }
 
+/* Stored later than any question of this test, with a poor score. */
+static int candidate_of_the_future(struct db *db, struct err *e)
+{
+    struct candidates list = {0};
+    struct candidate *c = candidates_add(&list, PROVIDER_LASTFM);
+    int rc;
+
+    c->artist = mem_strdup("Queen");
+    c->title = mem_strdup("Headlong");
+    c->score = 0.1;
+    rc = candidates_keep(db, 1, PROVIDER_LASTFM, &list, 4000000000000, e);
+    candidates_deinit(&list);
+    return rc;
+}
+
 static int second_is_gone(struct db *db, struct err *e)
 {
     int64_t id = 2;
@@ -735,6 +758,57 @@ static void asking_answers_with_what_is_stored(void **state)
     play.mode = WORKER_RUNNING;
     r = ask("POST", "/api/v1/songs/1/suggestions", NULL, NULL);
     assert_string_equal(json_str(r.json, "code"), "no_usable_provider");
+    reply_free(&r);
+}
+
+static void own_words_are_asked_with(void **state)
+{
+    static const struct { const char *body, *words; } good[] = {
+        {"{\"artist\":\" Queen \",\"title\":\"Innuendo\"}", "Queen|Innuendo"}, {"{\"title\":\"Innuendo\"}", "|Innuendo"},
+        {"{\"artist\":null,\"title\":\"Innuendo\"}", "|Innuendo"}, {"{}", ""}, {"{\"title\":null}", ""}};
+    char *before, *after;
+
+    seed(three_songs);
+    seed(candidate_for_first);
+    before = etag_of(1);
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        struct reply r;
+        play.words[0] = 0;
+        r = ask("POST", "/api/v1/songs/1/suggestions?limit=20", NULL, good[i].body);
+        assert_int_equal(r.status, 200);
+        assert_string_equal(play.words, good[i].words);
+        assert_int_equal(json_count(json_get(r.json, "suggestions")), 1);
+        reply_free(&r);
+    }
+    after = etag_of(1);
+    assert_string_equal(after, before);
+    free(before);
+    free(after);
+    play.words[0] = 0;
+    expect_refused("POST", "/api/v1/songs/1/suggestions", NULL, "{\"artist\":\"Queen\"}", "/title");
+    expect_refused("POST", "/api/v1/songs/1/suggestions", NULL, "{\"title\":\" \"}", "/title");
+    expect_refused("POST", "/api/v1/songs/1/suggestions", NULL, "{\"title\":7}", "/title");
+    expect_refused("POST", "/api/v1/songs/1/suggestions", NULL, "{\"title\":\"a\\u0007b\"}", "/title");
+    expect_refused("POST", "/api/v1/songs/1/suggestions", NULL, "{\"title\":\"a\",\"artist\":[]}", "/artist");
+    expect_refused("POST", "/api/v1/songs/1/suggestions", NULL, "{\"title\":\"a\",\"year\":1}", "/year");
+    assert_string_equal(play.words, "");
+}
+
+static void answers_to_own_words_go_first(void **state)
+{
+    struct reply r;
+
+    seed(three_songs);
+    seed(candidate_for_first);
+    seed(candidate_of_the_future);
+    r = ask("GET", "/api/v1/songs/1/suggestions", NULL, NULL);
+    assert_string_equal(json_str(json_first(json_get(r.json, "suggestions")), "title"), "Innuendo (Single)");
+    reply_free(&r);
+    r = ask("POST", "/api/v1/songs/1/suggestions", NULL, "{}");
+    assert_string_equal(json_str(json_first(json_get(r.json, "suggestions")), "title"), "Innuendo (Single)");
+    reply_free(&r);
+    r = ask("POST", "/api/v1/songs/1/suggestions?limit=1", NULL, "{\"title\":\"Headlong\"}");
+    assert_string_equal(json_str(json_first(json_get(r.json, "suggestions")), "title"), "Headlong");
     reply_free(&r);
 }
 
@@ -1234,6 +1308,8 @@ int main(void)
         T(bodies_that_cannot_be_read_are_400),
         T(suggestions_come_from_the_store),
         T(asking_answers_with_what_is_stored),
+        T(own_words_are_asked_with),
+        T(answers_to_own_words_go_first),
         T(a_candidate_is_accepted_and_undone),
         T(a_candidate_is_rejected_for_ever),
         T(queueing_names_what_it_does_not_know),

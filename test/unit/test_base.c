@@ -159,6 +159,32 @@ static void iso_time_reads_back(void **state)
     assert_true(clock_parse_iso("2023-11-14T22:13:20Z") == INT64_C(1700000000000));
     assert_true(clock_parse_iso("2023-11-14 22:13:20") == INT64_C(1700000000000));
     assert_true(clock_parse_iso("yesterday") == -1);
+    assert_true(clock_parse_iso("2023-13-14T22:13:20Z") == -1);
+    assert_true(clock_parse_iso("2023-11-14T24:13:20Z") == -1);
+    assert_true(clock_parse_iso("1969-12-31T23:59:59Z") == -1);
+}
+
+/* Also where time_t has 32 bits. The seconds are those of `date -u -d TIME +%s`. */
+static void iso_time_goes_on_after_2038(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t seconds;
+    } times[] = {
+        {"1970-01-01T00:00:00Z", 0},          {"2000-02-29T23:59:59Z", 951868799},  {"2000-12-31T00:00:00Z", 978220800},
+        {"2024-02-29T12:00:00Z", 1709208000}, {"2026-03-01T00:00:00Z", 1772323200}, {"2038-01-19T03:14:08Z", 2147483648},
+        {"2099-12-31T23:59:59Z", 4102444799}, {"2100-03-01T00:00:00Z", 4107542400}, {"9999-12-31T23:59:59Z", 253402300799},
+    };
+    char s[32];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+        assert_true(clock_parse_iso(times[i].text) == times[i].seconds * 1000);
+        clock_iso(times[i].seconds * 1000 + 999, s);
+        assert_string_equal(s, times[i].text);
+    }
+    clock_iso(-1, s);
+    assert_string_equal(s, "1970-01-01T00:00:00Z");
 }
 
 static void the_log_does_not_wait_for_a_reader(void **state)
@@ -228,6 +254,7 @@ int main(void)
         cmocka_unit_test(the_log_does_not_wait_for_a_reader),
         cmocka_unit_test(a_line_of_the_log_has_an_end),
         cmocka_unit_test(iso_time_reads_back),
+        cmocka_unit_test(iso_time_goes_on_after_2038),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

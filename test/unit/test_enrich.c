@@ -256,6 +256,25 @@ static void closing_while_a_token_is_waited_for(void **state)
     close_leaves_attempts_as_they_were(r);
 }
 
+static void closing_does_not_wait_for_company(void **state)
+{
+    struct room *r = *state;
+
+    for (int i = 1; i <= 50; i++)
+        add_numbered(r, i);
+    set(r, "lastfm.rate", "0.5");
+    start(r);
+    UNTIL(r, r->ready && jobs_in(r, JOB_SLOT) >= 3);
+    assert_int_equal(lane_patience(lane_of(r, PROVIDER_LASTFM)), DBQ_PATIENT);
+    enrich_close(r->w, on_flag, &r->closed);
+    assert_true(jobs_in(r, JOB_REFUND) >= 3);
+    list_each_safe(pos, tmp, &r->w->jobs)
+        if (container_of(pos, struct job, link)->state == JOB_REFUND)
+            assert_int_equal(container_of(pos, struct job, link)->op.flags & DBQ_PATIENT, 0);
+    UNTIL(r, r->closed);
+    assert_int_equal(ask_db(r, IN_FLIGHT), 0);
+}
+
 static void closing_while_a_request_is_on_its_way(void **state)
 {
     struct room *r = *state;
@@ -569,6 +588,26 @@ static void asking_for_one_song_answers(void **state)
     assert_int_equal(r->rc, 0);
 }
 
+static void only_what_a_person_asks_for_is_taken_while_others_need_the_machine(void **state)
+{
+    struct room *r = *state;
+    int64_t wanted;
+
+    add_numbered(r, 1);
+    wanted = add_numbered(r, 2);
+    set(r, "enrichment.autostart", "no");
+    start_ready(r);
+    enrich_hold(r->w, HOLD_STOP, "a song plays");
+    command(r, WORKER_CMD_START);
+    turn(r, 50);
+    assert_true(list_is_empty(&r->w->jobs));
+    ask(r, wanted);
+    UNTIL(r, !list_is_empty(&r->w->jobs));
+    turn(r, 50);
+    list_each_safe(pos, tmp, &r->w->jobs)
+        assert_int_equal(container_of(pos, struct job, link)->item.song_id, wanted);
+}
+
 static void asking_for_a_manual_song_answers_and_keeps_it(void **state)
 {
     struct room *r = *state;
@@ -629,6 +668,108 @@ static void asking_is_answered_when_the_last_provider_falls_away(void **state)
     enrich_reconfigure(r->w);
     UNTIL(r, r->answers == 1);
     assert_int_equal(r->rc, 0);
+}
+
+/* --- words of a person --------------------------------------------------------------------------------------- */
+
+static void ask_words(struct room *r, int64_t song_id, const char *artist, const char *title)
+{
+    int before = r->answers;
+
+    enrich_ask_words(r->w, song_id, artist, title, on_asked, r);
+    assert_int_equal(r->answers, before);
+}
+
+/* A worker that takes no song off the queue by itself, and one song in it. */
+static int64_t start_held(struct room *r)
+{
+    int64_t id = add_numbered(r, 1);
+
+    set(r, "enrichment.autostart", "no");
+    start_ready(r);
+    enrich_hold(r->w, HOLD_STOP, "a test holds it");
+    command(r, WORKER_CMD_START);
+    return id;
+}
+
+static void own_words_leave_the_song_and_its_place_as_they_are(void **state)
+{
+    static const char same[] = "SELECT count(*) FROM songs s JOIN enrichment_queue q ON q.song_id = s.id WHERE"
+                               " artist = 'Artist' AND title = 'Title 1' AND metadata_status = 'parsed' AND version = 1 AND"
+                               " enrichment_attempts = 0 AND q.priority = 0 AND q.asked = 0 AND q.in_flight = 0 AND"
+                               " q.failures = 0 AND q.not_before = 0";
+    struct room *r = *state;
+    int64_t id = start_held(r), evidence = ask_db(r, "SELECT count(*) FROM evidence");
+
+    r->scripts[LASTFM_SCRIPT].text = LASTFM_QUEEN;
+    assert_int_equal(ask_db(r, same), 1);
+    ask_words(r, id, "Queen", "Bohemian Rhapsody");
+    UNTIL(r, r->answers == 2);
+    assert_int_equal(r->rc, 0);
+    assert_int_equal(r->server.requests, 2);
+    assert_int_equal(ask_db(r, "SELECT count(*) FROM candidates WHERE provider = 'lastfm' AND artist = 'Queen' AND accepted"), 1);
+    assert_int_equal(ask_db(r, same), 1);
+    assert_int_equal(ask_db(r, "SELECT count(*) FROM evidence"), evidence);
+    assert_int_equal(ask_db(r, "SELECT count(*) FROM answers"), 0);
+    assert_int_equal(ask_db(r, "SELECT count(*) FROM changes WHERE actor = 'worker'"), 0);
+    assert_int_equal(count_told(r, EVENT_SONG, ""), 0);
+}
+
+static void own_words_that_nobody_knows_keep_older_candidates(void **state)
+{
+    struct room *r = *state;
+    int64_t id = start_held(r);
+
+    write_now(r, "INSERT INTO candidates(song_id, provider, artist, title, score, accepted, swapped, exact, at_ms)"
+                 " SELECT id, 'lastfm', 'Artist', 'Title 1', 0.5, 0, 0, 0, 1 FROM songs", 0);
+    ask_words(r, id, "Nobody", "Nothing");
+    UNTIL(r, r->answers == 2);
+    assert_int_equal(r->rc, 0);
+    assert_int_equal(ask_db(r, "SELECT count(*) FROM candidates"), 1);
+}
+
+static void own_words_say_when_a_provider_did_not_answer(void **state)
+{
+    struct room *r = *state;
+    int64_t id = start_held(r);
+
+    r->scripts[LASTFM_SCRIPT].text = LASTFM_TOO_FAST;
+    ask_words(r, id, "Queen", "Bohemian Rhapsody");
+    UNTIL(r, r->answers == 2);
+    assert_int_equal(r->rc, ERR_TIMEOUT);
+}
+
+static void own_words_need_a_song_and_a_worker(void **state)
+{
+    struct room *r = *state;
+    int64_t id = start_held(r);
+
+    ask_words(r, 4711, "Queen", "Bohemian Rhapsody");
+    UNTIL(r, r->answers == 2);
+    assert_int_equal(r->rc, ERR_NOT_FOUND);
+    command(r, WORKER_CMD_PAUSE);
+    ask_words(r, id, "Queen", "Bohemian Rhapsody");
+    UNTIL(r, r->answers == 4);
+    assert_int_equal(r->rc, ERR_UNAVAILABLE);
+    assert_int_equal(r->server.requests, 0);
+}
+
+static void own_words_are_answered_when_it_closes(void **state)
+{
+    struct room *r = *state;
+    int64_t id = start_held(r);
+
+    r->scripts[LASTFM_SCRIPT].kind = r->scripts[MB_SCRIPT].kind = SCRIPT_HANG;
+    for (int i = 0; i < WORDS_MAX; i++)
+        ask_words(r, id, "Queen", "Bohemian Rhapsody");
+    UNTIL(r, r->server.requests >= 2);
+    assert_int_equal(r->answers, 1);
+    ask_words(r, id, "Queen", "Bohemian Rhapsody");
+    UNTIL(r, r->answers == 2);
+    assert_int_equal(r->rc, ERR_BUSY);
+    close_worker(r);
+    assert_int_equal(r->answers, 2 + WORDS_MAX);
+    assert_int_equal(r->rc, ERR_CANCELED);
 }
 
 /* --- one test request -------------------------------------------------------------------------------------- */
@@ -760,6 +901,7 @@ int main(void)
         ROOM_TEST(closing_while_the_queue_is_read),
         ROOM_TEST(closing_while_an_attempt_is_written),
         ROOM_TEST(closing_while_a_token_is_waited_for),
+        ROOM_TEST(closing_does_not_wait_for_company),
         ROOM_TEST(closing_while_a_request_is_on_its_way),
         ROOM_TEST(closing_while_a_refusal_is_read),
         ROOM_TEST(closing_while_a_refused_key_is_read),
@@ -780,10 +922,16 @@ int main(void)
         ROOM_TEST(recovery_is_told),
         ROOM_TEST(rate_is_the_mean_of_a_minute),
         ROOM_TEST(asking_for_one_song_answers),
+        ROOM_TEST(only_what_a_person_asks_for_is_taken_while_others_need_the_machine),
         ROOM_TEST(asking_for_a_manual_song_answers_and_keeps_it),
         ROOM_TEST(asking_for_no_song_is_refused),
         ROOM_TEST(asking_a_worker_that_rests_is_refused),
         ROOM_TEST(asking_is_answered_when_the_last_provider_falls_away),
+        ROOM_TEST(own_words_leave_the_song_and_its_place_as_they_are),
+        ROOM_TEST(own_words_that_nobody_knows_keep_older_candidates),
+        ROOM_TEST(own_words_say_when_a_provider_did_not_answer),
+        ROOM_TEST(own_words_need_a_song_and_a_worker),
+        ROOM_TEST(own_words_are_answered_when_it_closes),
         ROOM_TEST(provider_is_tested_while_the_worker_rests),
         ROOM_TEST(provider_is_tested_once_at_a_time),
         ROOM_TEST(only_so_many_songs_are_asked_for_at_a_time),

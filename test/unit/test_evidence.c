@@ -68,7 +68,7 @@ static struct story candidates_of(struct db *db, int64_t id)
 {
     struct story s = {0};
 
-    assert_int_equal(candidates_list(db, id, 10, tell_candidate, &s, NULL), 0);
+    assert_int_equal(candidates_list(db, id, 0, 10, tell_candidate, &s, NULL), 0);
     return s;
 }
 

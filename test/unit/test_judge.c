@@ -12,7 +12,9 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "store/changes.h"
 #include "store/evidence.h"
+#include "store/queue.h"
 #include "store/songs.h"
 #include "work/judge.h"
 
@@ -74,7 +76,7 @@ static int setup(void **state)
     run_until(r, &r->done);
     assert_int_equal(r->opened_rc, 0);
     r->ev = events_new(&r->loop, &clock_system, 1, on_progress, r);
-    r->judge = judge_new(&clock_system, r->q, r->ev, &(struct judge_hooks){on_changed, on_idle, r});
+    r->judge = judge_new(&clock_system, r->q, r->ev, &(struct judge_hooks){on_changed, on_idle, r, 0});
     *state = r;
     return 0;
 }
@@ -305,13 +307,102 @@ static void songs_that_come_later_settle_earlier_ones(void **state)
     song_deinit(&s);
 }
 
+static void a_library_at_rest_takes_no_memory_and_is_read_anew_when_names_come(void **state)
+{
+    struct rig *r = *state;
+    static const char *const first[] = {"/songs/Paper Boats - Zorvo Kelt.mp4", NULL};
+    struct judge_status status;
+    struct song s;
+
+    with_db(r, add_names, (void *)first);
+    judge_all(r, false);
+    judge_status(r->judge, &status);
+    assert_true(status.bytes > 0);
+    judge_rest(r->judge);
+    judge_status(r->judge, &status);
+    assert_int_equal(status.bytes, 0);
+    assert_int_equal(status.names, 1);
+    judge_all(r, false);                     /* nothing new: it stays where it is */
+    judge_status(r->judge, &status);
+    assert_int_equal(status.bytes, 0);
+
+    with_db(r, add_names, (void *)(fleet + 1));
+    judge_all(r, false);                     /* its evidence meets the old name */
+    judge_status(r->judge, &status);
+    assert_true(status.bytes > 0);
+    s = song_at(r, first[0]);
+    assert_string_equal(s.artist, "Zorvo Kelt");
+    assert_string_equal(s.reason, "library");
+    song_deinit(&s);
+    judge_rest(r->judge);
+    judge_all(r, true);                      /* all rows are looked at: nothing is decided otherwise */
+    judge_status(r->judge, &status);
+    assert_true(status.names > 1);
+    s = song_at(r, first[0]);
+    assert_string_equal(s.reason, "library");
+    song_deinit(&s);
+}
+
+static int give_up(struct db *db, void *arg, struct err *e)
+{
+    return queue_give_up(db, *(int64_t *)arg, 2000, e);
+}
+
+static int drop_others(struct db *db, void *arg, struct err *e)
+{
+    int rc = 0;
+
+    for (int64_t id = 1; rc == 0 && id <= 5; id++)
+        if (id != *(int64_t *)arg)
+            rc = queue_drop(db, id, e);
+    return rc;
+}
+
+static int see_next(struct db *db, void *arg, struct err *e)
+{
+    struct queue_item item;
+    int64_t at;
+    int n = queue_next(db, PROVIDER_LASTFM, 0, 3000, NULL, 0, 1, &item, &at, e);
+
+    *(int64_t *)arg = n == 1 ? item.song_id : 0;
+    if (n == 1)
+        queue_item_deinit(&item);
+    return n < 0 ? n : 0;
+}
+
+static void song_that_was_given_up_is_asked_for_by_its_new_names(void **state)
+{
+    struct rig *r = *state;
+    static const char *const first[] = {"/songs/Paper Boats - Zorvo Kelt.mp4", NULL};
+    struct song s;
+    int64_t id, next;
+
+    with_db(r, add_names, (void *)first);
+    s = song_at(r, first[0]);
+    id = s.id;
+    song_deinit(&s);
+    with_db(r, give_up, &id);
+    with_db(r, see_next, &next);
+    assert_int_equal(next, 0);
+    with_db(r, add_names, (void *)(fleet + 1));
+    judge_all(r, false);
+    s = song_at(r, first[0]);
+    assert_string_equal(s.artist, "Zorvo Kelt");
+    song_deinit(&s);
+    with_db(r, drop_others, &id);
+    with_db(r, see_next, &next);
+    assert_int_equal(next, id);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_library_at_rest_takes_no_memory_and_is_read_anew_when_names_come, setup, teardown),
         cmocka_unit_test_setup_teardown(the_library_decides_and_says_why, setup, teardown),
         cmocka_unit_test_setup_teardown(a_persons_edit_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(what_rested_on_songs_that_went_is_open_again, setup, teardown),
         cmocka_unit_test_setup_teardown(songs_that_come_later_settle_earlier_ones, setup, teardown),
+        cmocka_unit_test_setup_teardown(song_that_was_given_up_is_asked_for_by_its_new_names, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -434,20 +434,29 @@ static void checkpoints_are_done_by_us_before_its_own_would_come(void **state)
     struct pk_song songs[50];
     struct pk_report report;
     struct pk_look l = look(p, true);
+    int written[50]; /* the round of what stands in the row: a slow machine leaves some for later */
 
     pk_look_deinit(&l);
+    memset(written, -1, sizeof written);
     for (int round = 0; round < 60; round++) {
         char *values = mem_printf("A%d" P "B" P P P P "parsed", round);
-        char *last = mem_printf("A%d" P "B" P P P P "parsed", round - 1);
+
         songs_fill(songs, 50, values);
-        for (size_t i = 0; round && i < 50; i++)
-            pk_values_unpack(last, &songs[i].last);
+        for (size_t i = 0; i < 50; i++) {
+            char *last = mem_printf("A%d" P "B" P P P P "parsed", written[i]);
+
+            if (written[i] >= 0)
+                pk_values_unpack(last, &songs[i].last);
+            free(last);
+        }
         assert_int_equal(pk_publish(p->pk, songs, 50, UINT64_MAX, &report, NULL), 0);
-        for (size_t i = 0; i < 50; i++)
+        for (size_t i = 0; i < 50; i++) {
             assert_true(songs[i].verdict == PK_WRITE || songs[i].verdict == PK_LATER);
+            if (songs[i].verdict == PK_WRITE)
+                written[i] = round;
+        }
         songs_free(songs, 50);
         free(values);
-        free(last);
         assert_true(p->pk->log_pages < 1000);
     }
 }

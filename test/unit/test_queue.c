@@ -471,6 +471,30 @@ static void answers_are_kept_by_pair_for_their_time(void **state)
     free(other);
 }
 
+static void miss_of_old_names_is_none_of_the_new_ones(void **state)
+{
+    struct fixture *f = *state;
+    int64_t id = add_song(f->db, "/m/a.mp4", "Zorvo Kelt", "Paper Boats"), at;
+    struct outcome o = outcome_of(id, PROVIDER_LASTFM, OUTCOME_NOT_FOUND);
+    char *old = fold_pair("Paper Boats", "Zorvo Kelt"), *present = fold_pair("Zorvo Kelt", "Paper Boats");
+    struct outcome_result r;
+
+    o.remaining = LASTFM_BIT;
+    o.pair_key = old;
+    assert_int_equal(queue_begin(f->db, id, PROVIDER_LASTFM, NOW, NULL), 0);
+    r = apply(f->db, &o);
+    assert_false(r.left_queue);
+    assert_int_equal(r.song.status, SONG_PARSED);
+    song_deinit(&r.song);
+    assert_string_equal(next_ids(f->db, PROVIDER_LASTFM, 0, NOW, 0, 1, &at), "1");
+    o.pair_key = present;
+    r = apply(f->db, &o);
+    assert_true(r.left_queue);
+    song_deinit(&r.song);
+    free(old);
+    free(present);
+}
+
 static void outcome_of_a_forgotten_song_is_not_found(void **state)
 {
     struct fixture *f = *state;
@@ -752,6 +776,7 @@ int main(void)
         T(not_found_by_all_fails_and_is_rechecked_after_weeks), T(locked_fields_and_manual_songs_keep_their_values),
         T(a_clock_that_was_years_ahead_holds_no_song_back),
         T(contradiction_keeps_the_names_and_lowers_the_number), T(agreement_is_known_to_the_next_lane),
+        T(miss_of_old_names_is_none_of_the_new_ones),
         T(answers_are_kept_by_pair_for_their_time), T(outcome_of_a_forgotten_song_is_not_found),
         T(asking_again_clears_what_was_asked), T(exact_name_of_listenbrainz_leaves_only_the_date),
         T(a_persons_question_spares_nobody),
