@@ -1,5 +1,5 @@
-/* Any bytes as the body of a request to the API: refused with reasons that are JSON themselves, or read into what the handlers may
- * rely on. The first byte chooses the request; sockets, loop and store are left out.
+/* Any bytes as the body of a request to the API: refused with reasons that are JSON themselves, or read into what the handlers
+ * may rely on. The first byte chooses the request; sockets, loop and store are left out.
  *
  * The readers are private to the files of their handlers, so those files are part of this program.
  * Built by -Dfuzz=true (test/fuzz/meson.build). By hand:
