@@ -158,10 +158,11 @@ static int seconds_of(const char *header)
     return s > RESET_MAX_S ? RESET_MAX_S : s;
 }
 
-/* Unlike MusicBrainz' headers of the same name these count our own requests: 0 means that the next one would be refused. */
+/* Unlike MusicBrainz' headers of the same name these count our own requests: 0 means that the next one would be refused, and 1
+ * may belong to the one that is on its way already. */
 static void obey_budget(const struct provider_reply *r, struct provider_answer *out)
 {
-    if (r->rate_remaining && strcmp(r->rate_remaining, "0") == 0)
+    if (r->rate_remaining && (strcmp(r->rate_remaining, "0") == 0 || strcmp(r->rate_remaining, "1") == 0))
         out->pause_s = seconds_of(r->rate_reset_in) + 1;
 }
 

@@ -368,7 +368,9 @@ static void look_at_casing(struct slice s, struct casing *c)
             end++;
         cp = end > at ? utf8_next(s, &next) : 0;
         if (end > at) {
-            bool capital = cp > 0 && utf8proc_tolower(cp) != cp, small = cp > 0 && utf8proc_toupper(cp) != cp;
+            bool ascii = cp < 0x80;
+            bool capital = ascii ? cp >= 'A' && cp <= 'Z' : utf8proc_tolower(cp) != cp;
+            bool small = ascii ? cp >= 'a' && cp <= 'z' : utf8proc_toupper(cp) != cp;
             c->first_capital = c->first_capital || (c->words == 0 && capital);
             c->joined = c->joined || (end == at + 1 && s.p[at] == '&') || (s.p[end - 1] == ',' && end < s.n);
             c->words += cp != '&';

@@ -114,7 +114,6 @@ static const struct phrase phrases[] = {
     {"cha cha", PHRASE_WEAK, "vi", NULL},
     {"channel", PHRASE_WEAK, "en", NULL},
     {"chante comme", PHRASE_NOISE, "fr", NULL},
-    {"choir", PHRASE_WEAK, "en", NULL},
     {"christmas karaoke", PHRASE_NOISE, "", NULL},
     {"christmas version", PHRASE_VARIANT, "en", "christmas version"},
     {"chuẩn", PHRASE_WEAK, "vi", NULL},

@@ -333,7 +333,7 @@ int db_open_reader(const char *path, struct db **out, struct err *e)
 
     *out = NULL;
     if (rc == 0)
-        rc = db_exec(db, "PRAGMA query_only = ON; PRAGMA cache_size = -1000", e);   /* pages of lists: the system keeps the rest */
+        rc = db_exec(db, "PRAGMA query_only = ON; PRAGMA cache_size = -1000", e);   /* the system caches the file, too */
     if (rc) {
         db_close(db);
         return rc;

@@ -11,8 +11,8 @@
 #include "store/dbq.h"
 #include "work/events.h"
 
-/* Up to so many names are remembered at rest, too (half a MB); a larger library is read anew when names come (half a second of pool
- * time for 100,000 on a desktop machine), and takes no memory in between. */
+/* Up to so many names are remembered at rest, too (half a MB); a larger library is read anew when names come (half a second of
+ * pool time for 100,000 on a desktop machine), and takes no memory in between. */
 #define JUDGE_KEEP_NAMES 5000
 
 struct judge;

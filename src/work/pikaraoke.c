@@ -365,7 +365,7 @@ void pikaraoke_reconfigure(struct pikaraoke *p)
         return;
     start_look(p);                    /* opens for writing, or no longer */
     p->publish.not_before = 0;
-    publish_hint(&p->publish);
+    publish_unstick(&p->publish);
 }
 
 void pikaraoke_committed(struct pikaraoke *p)

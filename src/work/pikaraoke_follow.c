@@ -81,7 +81,7 @@ static void finish(struct follow *f)
     events_progress_changed(f->p->d.events);
     pikaraoke_leave_folder(f->p);
     f->p->d.changed(f->p->d.arg);
-    publish_hint(&f->p->publish);
+    publish_unstick(&f->p->publish);
 }
 
 /* --- LOAD (reader) ------------------------------------------------------------------------------- */

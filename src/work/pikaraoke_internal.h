@@ -82,6 +82,7 @@ struct publish {
     bool hold;                        /* others need the machine */
     bool hint, recount;               /* there may be something to publish; numbers to read */
     bool retry_held;
+    bool progressed;                  /* something of this round is settled */
     struct dbq_op op;
     struct pk_song songs[PK_BATCH_MAX];
     int n;
@@ -89,7 +90,7 @@ struct publish {
     struct pk_report report;
     struct pk_counts counts, fresh;
     uv_timer_t timer, beat;
-    uint64_t last_beat, not_before, stalled_until, retry_at, counted_at;
+    uint64_t last_beat, not_before, stalled_until, stuck_until, retry_at, counted_at;
     uint64_t own_writes, foreign_writes;   /* operations on our database */
     uint64_t begin_before;
     int busy_in_row;
@@ -101,6 +102,8 @@ struct publish {
 void publish_init(struct publish *b, struct pikaraoke *p);
 void publish_step(struct publish *b);
 void publish_hint(struct publish *b);
+/* Rows that could not be found there may be now. */
+void publish_unstick(struct publish *b);
 void publish_committed(struct publish *b);
 bool publish_is_quiet(const struct publish *b);
 void publish_close(struct publish *b);

