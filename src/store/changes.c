@@ -1,5 +1,5 @@
-/* The change log: what changed and by whom; see evidence.h. Rows are only added, and a person's stay for ever; of what worker
- * and scan did the newest are kept. The way back is in undo.c. Pool threads only. */
+/* The change log: what changed and by whom; see evidence.h. Rows are only added, and a person's stay for ever; what worker
+ * and scan did is kept for a time. The way back is in undo.c. Pool threads only. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,27 +160,6 @@ int changes_add_song(struct db *db, struct change_log *log, const struct song *b
             rc = changes_add(db, log, before->id, logged[i], (struct slice){from, from ? strlen(from) : 0},
                              (struct slice){to, to ? strlen(to) : 0}, e);
     }
-    return rc;
-}
-
-int changes_prune(struct db *db, int64_t keep, int64_t *gone, struct err *e)
-{
-    struct stmt s = stmt_of(db, "SELECT batch FROM changes INDEXED BY changes_machine WHERE actor <> 'person'"
-                                " ORDER BY id DESC LIMIT 1 OFFSET ?", e);
-    int64_t first_kept = 0;   /* a batch's number is the id of its first row, and batches go whole */
-    int rc;
-
-    *gone = 0;
-    stmt_int(&s, keep);
-    rc = stmt_run_int(&s, &first_kept);
-    if (rc <= 0)
-        return rc;
-    s = stmt_of(db, "DELETE FROM changes WHERE id IN (SELECT id FROM changes INDEXED BY changes_machine"
-                    " WHERE actor <> 'person' AND id < ? ORDER BY id LIMIT ?)", e);
-    stmt_int(&s, first_kept);
-    stmt_int(&s, CHANGES_PRUNE_MAX);
-    rc = stmt_run(&s);
-    *gone = rc ? 0 : db_changed(db);
     return rc;
 }
 

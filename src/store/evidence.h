@@ -65,12 +65,8 @@ struct changes_filter {
 /* *next is the `before` of the next page, 0 at the end; a page may be shorter than the limit although there is a next one. */
 int changes_page(struct db *db, const struct changes_filter *f, void (*row)(const struct change *c, void *arg), void *arg,
                  int64_t *next, struct err *e);
-/* Forgets what worker and scan did before their newest `keep` rows, CHANGES_PRUNE_MAX rows at a time; *gone tells how many. What
- * a person did is never forgotten. */
-#define CHANGES_KEPT 500000          /* about 60 MB */
-#define CHANGES_PRUNE_MAX 5000
-int changes_prune(struct db *db, int64_t keep, int64_t *gone, struct err *e);
-/* The same for what they did before that time, at most `limit` rows. */
+/* Forgets what worker and scan did before that time, at most `limit` rows, oldest first; *gone tells how many. What a person
+ * did is never forgotten. */
 int changes_forget(struct db *db, int64_t before_ms, int limit, int64_t *gone, struct err *e);
 
 #endif

@@ -294,7 +294,7 @@ static enum pk_state read_schema(struct pk *pk, struct pk_look *out)
 {
     char *columns[COLUMNS_MAX + 1];
     struct err e = {0};
-    bool metadata = false, readable;
+    bool metadata = false, songs = false, readable;
     int rc = read_int(pk, "PRAGMA user_version", &pk->user_version, &e), n;
 
     n = rc ? rc : read_columns(pk, columns, &e);
@@ -310,9 +310,11 @@ static enum pk_state read_schema(struct pk *pk, struct pk_look *out)
                    (long long)pk->user_version);
     }
     rc = has_table(pk, "metadata", &metadata, &e);
+    if (rc == 0)
+        rc = has_table(pk, "songs", &songs, &e);   /* a view could be of rows without end */
     if (rc)
         return fail(pk, rc, &e, out);
-    if (!readable || !metadata) {
+    if (!readable || !metadata || !songs) {
         close_file(pk);
         return say(out, PK_REFUSED, "'%s' holds no song list that this version of songbookd can read", pk->path);
     }
@@ -455,6 +457,8 @@ void pk_look_deinit(struct pk_look *l)
 int pk_rows(struct pk *pk, int64_t after, void (*row)(const struct pk_row *r, void *arg), void *arg, struct err *e)
 {
     struct stmt s;
+    int64_t last = after;
+    bool ordered = true;
     int n = 0, rc;
 
     if (!pk->db.h || !pk_is_same_file(pk))
@@ -464,12 +468,18 @@ int pk_rows(struct pk *pk, int64_t after, void (*row)(const struct pk_row *r, vo
     stmt_int(&s, PK_ROWS_MAX);
     while (stmt_row(&s)) {
         struct pk_row r = {col_int(&s, 0), col_text(&s, 1), col_text(&s, 2), col_text(&s, 3)};
+        ordered = r.id > last;   /* in a damaged file the tree may lead back: a reading without end */
+        if (!ordered)
+            break;
+        last = r.id;
         n++;
         row(&r, arg);
     }
     rc = stmt_end(&s);
     if (rc)
         return rc;
+    if (!ordered)
+        return err_set(e, ERR_DATABASE, "PiKaraoke's database is damaged: its songs are out of order");
     return pk_is_same_file(pk) ? n : err_set(e, ERR_STALE, "PiKaraoke's database changed while it was read");
 }
 

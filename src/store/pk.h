@@ -63,7 +63,8 @@ struct pk_row {                    /* borrowed */
     const char *made;              /* created_at: with the id it tells a row from that of a later, reset database */
 };
 /* Rows with id > after, at most PK_ROWS_MAX, by growing id, in one short read. Returns how many, or ERR_: ERR_BUSY try again,
- * ERR_STALE the file was replaced or changed under a reading at rest: look first. */
+ * ERR_STALE the file was replaced or changed under a reading at rest: look first; ERR_DATABASE it is damaged: ids that do not
+ * grow would be read for ever. */
 int pk_rows(struct pk *pk, int64_t after, void (*row)(const struct pk_row *r, void *arg), void *arg, struct err *e);
 
 /* True for file systems on which a write-ahead log cannot be shared (NFS, SMB, 9p, FUSE ...), by statfs' f_type. */

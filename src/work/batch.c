@@ -61,7 +61,7 @@ struct batch {
     struct list link;
     struct lane *lane;
     enum stage stage;
-    int rank;
+    int rank, priority;          /* of its most urgent song */
     bool closing;
     struct entry entries[BATCH_SONGS];
     struct question questions[BATCH_SONGS];
@@ -810,7 +810,8 @@ void batch_start(struct lane *l, struct queue_item *items, int n)
     struct batch *b = mem_zalloc(sizeof *b);
 
     b->lane = l;
-    b->rank = items[0].priority > 0 ? RANK_WANTED : RANK_MANY;
+    b->priority = items[0].priority;
+    b->rank = b->priority > 0 ? RANK_WANTED : RANK_MANY;
     list_init(&b->requests);
     list_add(&l->w->batches, &b->link);
     for (int i = 0; i < n; i++) {
@@ -841,6 +842,18 @@ bool batch_may_start(const struct lane *l)
     list_each_safe(pos, tmp, &l->w->batches)
         naming += is_naming(container_of(pos, struct batch, link));
     return naming == 0 || (naming == 1 && lane_turns_waiting(l) <= 1);
+}
+
+int batches_urgency(const struct enrich *w)
+{
+    int most = 0;
+
+    list_each_safe(pos, tmp, &w->batches) {
+        const struct batch *b = container_of(pos, struct batch, link);
+        if (is_naming(b) && b->priority > most)
+            most = b->priority;
+    }
+    return most;
 }
 
 bool batches_are_full(const struct enrich *w)

@@ -175,16 +175,14 @@ static void start_done(struct dbq_op *op, int rc)
 struct recheck_data {
     struct dbq_op op;
     struct enrich *w;
-    int64_t n, before_ms, now_ms, pruned;
+    int64_t n, before_ms, now_ms;
 };
 
 static int run_recheck(struct db *db, struct dbq_op *op)
 {
     struct recheck_data *r = container_of(op, struct recheck_data, op);
 
-    int rc = changes_prune(db, CHANGES_KEPT, &r->pruned, &op->err);
-
-    return rc ? rc : queue_recheck(db, r->before_ms, r->now_ms, &r->n, &op->err);
+    return queue_recheck(db, r->before_ms, r->now_ms, &r->n, &op->err);
 }
 
 static void recheck(struct enrich *w, int64_t before_ms);
@@ -198,7 +196,7 @@ static void recheck_done(struct dbq_op *op, int rc)
         log_warn("enrich", "cannot queue old misses again: %s", err_text(&op->err));
     else if (r->n)
         log_info("enrich", "%lld songs that were not found are asked for again", (long long)r->n);
-    if (rc == 0 && (r->n == QUEUE_RECHECK_MAX || r->pruned == CHANGES_PRUNE_MAX) && !w->closing)
+    if (rc == 0 && r->n == QUEUE_RECHECK_MAX && !w->closing)
         recheck(w, r->before_ms);
     free(r);
     enrich_wake(w);

@@ -261,6 +261,7 @@ const char *lane_word(const struct lane *l);          /* "ok", "pacing", "refuse
 /* Takes the items (1..BATCH_SONGS); none of them is asked for elsewhere. */
 void batch_start(struct lane *l, struct queue_item *items, int n);
 bool batch_may_start(const struct lane *l);           /* the lane has use for another one */
+int batches_urgency(const struct enrich *w);          /* the highest priority whose names are being asked for; at least 0 */
 bool batches_are_full(const struct enrich *w);        /* not even one that somebody waits for may start */
 bool batches_hold_song(const struct enrich *w, int64_t song_id);   /* its names are being asked for */
 bool batches_hold_pair(const struct enrich *w, const char *pair_key);

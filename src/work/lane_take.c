@@ -2,7 +2,7 @@
  *
  * A lane of single questions keeps two or three songs armed, and what it asks while the store gathers, so that the store's time
  * costs no budget. A lane that asks in bulk takes up to BATCH_SONGS at once; a few new songs wait a second for company, a single
- * one and what was given a priority go at once. Loop thread only.
+ * one and what is more urgent than all that is being asked for go at once. Loop thread only.
  */
 #include "work/enrich_internal.h"
 
@@ -209,7 +209,9 @@ static int keep_free_items(struct lane *l)
 static bool take_in_bulk(struct lane *l)
 {
     int n = keep_free_items(l), kept;
-    bool wanted = n > 0 && l->items[0].priority > 0, glance = l->most < BATCH_SONGS, useful = batch_may_start(l);
+    /* what is as urgent as a song in the making waits for a batch: a request each would cost far more than the wait */
+    bool wanted = n > 0 && l->items[0].priority > batches_urgency(l->w);
+    bool glance = l->most < BATCH_SONGS, useful = batch_may_start(l);
     bool now = n > 0 && !has_enough(l) && (wanted || (useful && !glance));
 
     kept = now && !wants_company(l, n) ? same_urgency(l, n) : 0;
@@ -334,7 +336,7 @@ void lane_fill(struct lane *l)
         return;
     }
     l->after = asked_before(l);
-    /* while no batch may start only a song that somebody waits for matters */
+    /* while no batch may start only a song that is more urgent than those in the making matters */
     l->most = !l->p->in_bulk ? SINGLE_MAX : batch_may_start(l) ? BATCH_SONGS : 1;
     gather_skips(l);
     l->peeking = true;

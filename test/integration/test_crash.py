@@ -9,7 +9,7 @@ import time
 from fake.catalogue import Catalogue
 from fake.providers import FakeProviders
 
-ROUNDS = int(os.environ.get("SONGBOOKD_CRASH_ROUNDS", 12))
+ROUNDS = int(os.environ.get("SONGBOOKD_CRASH_ROUNDS", 25))
 SEED = int(os.environ.get("SONGBOOKD_CRASH_SEED", time.time_ns() % 100000))
 INTERRUPTED_MAX = 5           # a song that is in flight at so many crashes is given up: it may be their cause
 SONGS_AT_FIRST, SONGS_EACH_ROUND = 120, 15
@@ -84,7 +84,7 @@ def test_killed_at_random_moments_under_load(make_daemon):
     print("SONGBOOKD_CRASH_SEED=%d" % SEED)
     dice = random.Random(SEED)
     fake = FakeProviders(Catalogue(any_share=0.7), limits=False, latency=(0.0, 0.05), seed=SEED).start()
-    d = make_daemon(fake=fake, args=["--set", "lastfm.rate=40", "--set", "musicbrainz.rate=40"])
+    d = make_daemon(fake=fake, args=["--set", "lastfm.rate=40", "--set", "musicbrainz.rate=40", "--set", "listenbrainz.rate=40"])
     editor = Editor(d, dice)
     names = ["Band %d - Tune %d (Karaoke).mp4" % (i % 71, i) for i in range(SONGS_AT_FIRST + SONGS_EACH_ROUND * ROUNDS)]
     listed = set()

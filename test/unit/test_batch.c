@@ -124,6 +124,26 @@ static void a_wanted_song_waits_for_nobody(void **state)
     assert_int_equal(ask_db(r, "SELECT id FROM songs WHERE metadata_status = 'enriched'"), 3);
 }
 
+static void many_wanted_songs_share_requests(void **state)
+{
+    struct room *r = *state;
+
+    set(r, "musicbrainz.enabled", "no");
+    set(r, "listenbrainz.rate", "5");
+    set(r, "API_KEYS.listenbrainz", "");     /* the labs take that nobody knows the songs */
+    for (int i = 0; i < 230; i++) {
+        char path[32], title[32];
+        snprintf(path, sizeof path, "/s/%d", i);
+        snprintf(title, sizeof title, "Tune %d", i);
+        add(r, path, "Artist", title, 10);
+    }
+    start(r);
+    UNTIL(r, is_done(r));
+    assert_int_equal(ask_db(r, ATTEMPTS), 230);
+    /* two full batches and the rest, and at most one small batch beside each */
+    assert_in_range(lane_of(r, PROVIDER_LISTENBRAINZ)->ends[LISTENBRAINZ_LABS].requests, 3, 8);
+}
+
 static void copies_share_one_question(void **state)
 {
     struct room *r = *state;
@@ -303,7 +323,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(stages_store_names_then_genre_then_date), T(a_single_song_goes_at_once), T(a_few_songs_wait_a_second_for_company),
-        T(a_wanted_song_waits_for_nobody), T(copies_share_one_question), T(a_refusal_gives_the_whole_batch_back),
+        T(a_wanted_song_waits_for_nobody), T(many_wanted_songs_share_requests), T(copies_share_one_question),
+        T(a_refusal_gives_the_whole_batch_back),
         T(an_outage_rests_one_endpoint_and_lets_musicbrainz_go_on),
         T(without_a_token_the_labs_are_asked_and_when_they_lock_the_others), T(a_refused_token_is_remembered_and_the_labs_go_on),
         T(closing_while_a_batch_begins), T(closing_while_names_are_asked_for), T(closing_while_a_token_for_names_is_waited_for),

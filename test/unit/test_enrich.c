@@ -695,9 +695,9 @@ static int64_t start_held(struct room *r)
 static void own_words_leave_the_song_and_its_place_as_they_are(void **state)
 {
     static const char same[] = "SELECT count(*) FROM songs s JOIN enrichment_queue q ON q.song_id = s.id WHERE"
-                               " artist = 'Artist' AND title = 'Title 1' AND metadata_status = 'parsed' AND version = 1 AND"
-                               " enrichment_attempts = 0 AND q.priority = 0 AND q.asked = 0 AND q.in_flight = 0 AND"
-                               " q.failures = 0 AND q.not_before = 0";
+                               " artist = 'Artist' AND title = 'Title 1' AND metadata_status = 'parsed' AND"
+                               " version = 1 AND enrichment_attempts = 0 AND q.priority = 0 AND q.asked = 0 AND"
+                               " q.in_flight = 0 AND q.failures = 0 AND q.not_before = 0";
     struct room *r = *state;
     int64_t id = start_held(r), evidence = ask_db(r, "SELECT count(*) FROM evidence");
 
@@ -737,6 +737,38 @@ static void own_words_say_when_a_provider_did_not_answer(void **state)
     ask_words(r, id, "Queen", "Bohemian Rhapsody");
     UNTIL(r, r->answers == 2);
     assert_int_equal(r->rc, ERR_TIMEOUT);
+}
+
+static struct words *words_under_way(struct room *r)
+{
+    list_each_safe(pos, tmp, &r->w->jobs)
+        if (container_of(pos, struct job, link)->words)
+            return container_of(pos, struct job, link)->words;
+    return NULL;
+}
+
+static void own_words_do_not_wait_for_ever(void **state)
+{
+    struct room *r = *state;
+    int64_t id = start_held(r);
+
+    r->scripts[LASTFM_SCRIPT].text = LASTFM_QUEEN;
+    r->scripts[MB_SCRIPT].kind = SCRIPT_HANG;
+    for (int i = 0; i < 2; i++)   /* MusicBrainz takes one request at a time: the second one's waits for its turn */
+        ask_words(r, id, "Queen", "Bohemian Rhapsody");
+    UNTIL(r, ask_db(r, "SELECT count(*) FROM candidates") == 1 && jobs_in(r, JOB_FETCH) == 1 && jobs_in(r, JOB_SLOT) == 1 &&
+             r->server.requests == 3);
+    assert_int_equal(r->answers, 1);
+    while (words_under_way(r)) {
+        struct words *q = words_under_way(r);
+        int before = r->answers;
+        uv_timer_set_repeat(&q->timer, 1);
+        uv_timer_again(&q->timer);   /* its patience ends now */
+        UNTIL(r, r->answers == before + 1);
+        assert_int_equal(r->rc, ERR_TIMEOUT);
+    }
+    assert_int_equal(r->answers, 3);
+    assert_int_equal(ask_db(r, "SELECT count(*) FROM candidates WHERE provider = 'lastfm'"), 1);
 }
 
 static void own_words_need_a_song_and_a_worker(void **state)
@@ -930,6 +962,7 @@ int main(void)
         ROOM_TEST(own_words_leave_the_song_and_its_place_as_they_are),
         ROOM_TEST(own_words_that_nobody_knows_keep_older_candidates),
         ROOM_TEST(own_words_say_when_a_provider_did_not_answer),
+        ROOM_TEST(own_words_do_not_wait_for_ever),
         ROOM_TEST(own_words_need_a_song_and_a_worker),
         ROOM_TEST(own_words_are_answered_when_it_closes),
         ROOM_TEST(provider_is_tested_while_the_worker_rests),

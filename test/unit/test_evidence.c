@@ -292,17 +292,19 @@ static void the_log_forgets_what_machines_did_long_ago_and_nothing_of_persons(vo
     int64_t gone, machine, person;
 
     for (int i = 0; i < 40; i++) {
-        struct change_log log = {.actor = i % 4 == 0 ? "person" : i % 4 == 1 ? "scan" : "worker", .now_ms = NOW};
+        struct change_log log = {.actor = i % 4 == 0 ? "person" : i % 4 == 1 ? "scan" : "worker", .now_ms = NOW + i};
         assert_int_equal(changes_add(f->db, &log, 1, "artist", a, b, NULL), 0);
-        assert_int_equal(changes_add(f->db, &log, 1, "title", a, b, NULL), 0);   /* the same batch */
+        assert_int_equal(changes_add(f->db, &log, 1, "title", a, b, NULL), 0);   /* the same batch, the same moment */
     }
-    assert_int_equal(changes_prune(f->db, 60, &gone, NULL), 0);
+    assert_int_equal(changes_forget(f->db, NOW, 100, &gone, NULL), 0);
     assert_int_equal(gone, 0);
-    assert_int_equal(changes_prune(f->db, 9, &gone, NULL), 0);   /* inside a batch: it is kept whole */
-    assert_int_equal(gone, 50);
+    assert_int_equal(changes_forget(f->db, NOW + 20, 12, &gone, NULL), 0);       /* 30 are older; so many at a time */
+    assert_int_equal(gone, 12);
+    assert_int_equal(changes_forget(f->db, NOW + 20, 100, &gone, NULL), 0);
+    assert_int_equal(gone, 18);
     machine = query_int(f->db, "SELECT count(*) FROM changes WHERE actor <> 'person'");
     person = query_int(f->db, "SELECT count(*) FROM changes WHERE actor = 'person'");
-    assert_int_equal(machine, 10);
+    assert_int_equal(machine, 30);
     assert_int_equal(person, 20);
     assert_int_equal(query_int(f->db, "SELECT count(*) FROM (SELECT batch FROM changes GROUP BY batch HAVING count(*) <> 2)"), 0);
 }

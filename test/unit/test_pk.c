@@ -491,6 +491,42 @@ static void rows_are_told_from_those_of_a_reset_database(void **state)
     assert_counts_true(f->db);
 }
 
+static void drop_row(const struct pk_row *r, void *arg)
+{
+    (void)r;
+    (void)arg;
+}
+
+static void ids_that_do_not_grow_are_damage(void **state)
+{
+    struct place *p = *state;
+    struct pk_look l;
+    struct err e = {0};
+
+    sql(p, "ALTER TABLE songs RENAME TO before;"
+           "CREATE TABLE songs (id TEXT, file_path TEXT, format TEXT, created_at TEXT);"
+           "INSERT INTO songs SELECT id, file_path, format, created_at FROM before");   /* "10" comes before "9" */
+    l = look(p, false);
+    assert_int_equal(l.state, PK_READABLE);
+    pk_look_deinit(&l);
+    assert_int_equal(pk_rows(p->pk, 0, drop_row, NULL, &e), ERR_DATABASE);
+    assert_non_null(strstr(e.text, "damaged"));
+}
+
+static void a_view_is_no_song_list(void **state)
+{
+    struct place *p = *state;
+    struct pk_look l;
+
+    sql(p, "ALTER TABLE songs RENAME TO before;"
+           "CREATE VIEW songs AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+           " SELECT i AS id, 'x' AS file_path, 'mp4' AS format, '' AS created_at FROM n");
+    l = look(p, false);
+    assert_int_equal(l.state, PK_REFUSED);
+    assert_non_null(strstr(l.why, "no song list"));
+    pk_look_deinit(&l);
+}
+
 static void what_changed_is_taken_once(void **state)
 {
     struct fixture *f = *state;
@@ -625,6 +661,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_full_disk_changes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(checkpoints_are_done_by_us_before_its_own_would_come, setup, teardown),
         cmocka_unit_test_setup_teardown(rows_are_told_from_those_of_a_reset_database, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(ids_that_do_not_grow_are_damage, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_view_is_no_song_list, setup, teardown),
         cmocka_unit_test_setup_teardown(what_changed_is_taken_once, fixture_setup, fixture_teardown),
         cmocka_unit_test(a_pass_finds_what_came_changed_and_went),
         cmocka_unit_test(others_come_first_by_a_stated_rule),
