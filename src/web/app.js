@@ -85,7 +85,8 @@ function search() {
 
 const LISTED = [["?", "keys.help"], ["/", "keys.search"], ["g p", "nav.progress"], ["g l", "nav.library"], ["g r", "nav.review"], ["g w", "nav.worklist"],
   ["g b", "nav.songbook"], ["g h", "nav.history"], ["g o", "nav.settings"]];
-const LISTED_REVIEW = [["A", "act.accept"], ["1 – 5", "keys.candidate"], ["V", "act.verify"], ["S", "act.swap"], ["F", "act.tidy"], ["E", "act.edit"], ["N", "act.skip"], ["X", "act.reject"], ["U", "act.undo"]];
+const LISTED_REVIEW = [["A", "act.accept"], ["1 – 5", "keys.candidate"], ["V", "act.verify"], ["S", "act.swap"], ["F", "act.tidy"], ["E", "act.edit"],
+  ["N", "act.skip"], ["X", "act.reject"], ["U", "act.undo"]];
 
 function showKeys() {
   const before = document.activeElement;

@@ -25,7 +25,12 @@ export function view() {
       const c = await post("pair/code", {});
       ends = Date.now() + c.expires_in * 1000;
       const left = h("p", { class: "soft", id: "pair-left" });
-      const count = () => { const s = Math.round((ends - Date.now()) / 1000); if (s > 0) left.textContent = t("devices.expires", { time: duration(s) }); else { clearInterval(clock); fill(shown, h("p", {}, t("devices.expired"))); } };
+      const count = () => {
+        const s = Math.round((ends - Date.now()) / 1000);
+        if (s > 0) { left.textContent = t("devices.expires", { time: duration(s) }); return; }
+        clearInterval(clock);
+        fill(shown, h("p", {}, t("devices.expired")));
+      };
       clearInterval(clock);
       clock = setInterval(count, 1000);
       fill(shown, h("div", { class: "two" },

@@ -80,7 +80,9 @@ export function changeList(changes, then, withSong) {
   return h("ul", { class: "list" }, grouped(changes).map((g) => h("li", {},
     h("div", { class: "head keep" },
       h("span", { class: "small soft" }, time(g[0].time), " · ", who(g[0]), g[0].undone ? [" · ", h("span", { class: "tag" }, t("history.undone"))] : null),
-      g[0].undone ? null : h("button", { type: "button", "data-undo": g[0].batch, "aria-label": t("act.undo") + ": " + g.map((c) => fieldName(c.field)).join(", "), onclick: () => undo({ batch: g[0].batch, song_id: g[0].song_id }, then) }, t("act.undo"))),
+      g[0].undone ? null : h("button", { type: "button", "data-undo": g[0].batch,
+        "aria-label": t("act.undo") + ": " + g.map((c) => fieldName(c.field)).join(", "),
+        onclick: () => undo({ batch: g[0].batch, song_id: g[0].song_id }, then) }, t("act.undo"))),
     withSong && h("p", {}, songLink(g[0].song_id)),
     h("dl", { class: "facts-list" }, told(g).map((c) => [h("dt", {}, fieldName(c.field)), h("dd", {}, value(c.field, c.old), " → ", value(c.field, c.new))])))));
 }

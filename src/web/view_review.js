@@ -89,7 +89,8 @@ export function view(parameters, go) {
   function drawEmpty() {
     if (!skipped.size) { decided = 0; keep(); }      // the pile is done: the next one is counted anew
     fill(card, h("h2", {}, skipped.size ? tn("review.skipped", skipped.size) : t("review.empty")),
-      skipped.size ? h("button", { type: "button", class: "main", id: "skipped", onclick: () => { skipped.clear(); keep(); restart(); } }, t("review.again")) : h("p", { class: "soft" }, t("review.empty_means")));
+      skipped.size ? h("button", { type: "button", class: "main", id: "skipped", onclick: () => { skipped.clear(); keep(); restart(); } }, t("review.again"))
+        : h("p", { class: "soft" }, t("review.empty_means")));
   }
 
   function draw() {
@@ -169,7 +170,8 @@ export function view(parameters, go) {
 
   function editForm(row) {
     const start = row.draft || row.before, inputs = {};
-    const field = (f) => h("label", {}, t("field." + f), inputs[f] = h("input", { id: "r-" + f, value: start[f] ?? "", dir: "auto", autocomplete: "off", spellcheck: "false", inputmode: f === "year" ? "numeric" : null }));
+    const field = (f) => h("label", {}, t("field." + f), inputs[f] = h("input", { id: "r-" + f, value: start[f] ?? "",
+      dir: "auto", autocomplete: "off", spellcheck: "false", inputmode: f === "year" ? "numeric" : null }));
     const submit = (e) => {
       e.preventDefault();
       const body = { verified: true };
@@ -236,7 +238,8 @@ export function view(parameters, go) {
     el: [
       h("div", { class: "head" }, h("h1", {}, t("nav.review")), h("label", { class: "inline" }, t("review.below"), level)),
       h("div", {}, bar, count), card,
-      h("p", { class: "row" }, h("a", { class: "button", href: "#/bulk" }, t("review.bulk")), h("button", { type: "button", class: "plain", onclick: () => document.dispatchEvent(new Event("show-keys")) }, t("keys.title"))),
+      h("p", { class: "row" }, h("a", { class: "button", href: "#/bulk" }, t("review.bulk")),
+        h("button", { type: "button", class: "plain", onclick: () => document.dispatchEvent(new Event("show-keys")) }, t("keys.title"))),
     ],
     on(kind, data) {
       if (kind === "gap" && !editing) restart();

@@ -17,7 +17,8 @@ function control(name, o) {
   const id = "s-" + name, attributes = { id, name, "aria-describedby": id + "-help" };
   if (CHOICES[name]) return h("select", attributes, CHOICES[name].map((v) => h("option", { value: v, selected: v === o.value }, t("order." + v))));
   if (typeof o.value === "boolean") return h("input", { ...attributes, type: "checkbox", checked: o.value });
-  if (o.secret) return h("input", { ...attributes, type: "password", autocomplete: "off", placeholder: o.value === "set" ? t("settings.is_set") : t("settings.not_set") });
+  if (o.secret) return h("input", { ...attributes, type: "password", autocomplete: "off",
+    placeholder: o.value === "set" ? t("settings.is_set") : t("settings.not_set") });
   if (typeof o.value === "number") return h("input", { ...attributes, type: "number", step: "any", value: o.value });
   return h("input", { ...attributes, value: o.value ?? "", autocomplete: "off", spellcheck: "false" });
 }

@@ -13,7 +13,8 @@ export function view(parameters) {
   const decade = h("select", { name: "decade" }, options([["", t("library.any")]]));
   const language = h("select", { name: "language" }, options([["", t("library.any")]]));
   const genre = h("select", { name: "genre" }, options([["", t("library.any")]]));
-  const which = h("select", { name: "which" }, options([["", t("songbook.all")], ["verified", t("songbook.verified")], ["0.85", t("songbook.from", { n: number(0.85, 2) })], ["0.6", t("songbook.from", { n: number(0.6, 2) })]]));
+  const which = h("select", { name: "which" }, options([["", t("songbook.all")], ["verified", t("songbook.verified")],
+    ["0.85", t("songbook.from", { n: number(0.85, 2) })], ["0.6", t("songbook.from", { n: number(0.6, 2) })]]));
   const since = h("input", { name: "since", type: "date" }), title = h("input", { name: "title", placeholder: t("songbook.heading_example"), dir: "auto" });
 
   function address(format) {

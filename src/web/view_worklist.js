@@ -25,7 +25,9 @@ export function view() {
   async function read() {
     try {
       const work = await get("worklist");
-      if (!review.contains(document.activeElement)) fill(review, h("div", { class: "head" }, h("a", { href: "#/review" }, tn("progress.review", work.review.count)), h("strong", { class: "number" }, number(work.review.count))));
+      if (!review.contains(document.activeElement)) fill(review, h("div", { class: "head" },
+        h("a", { href: "#/review" }, tn("progress.review", work.review.count)),
+        h("strong", { class: "number" }, number(work.review.count))));
       // with the keyboard on one of them only the numbers change
       if (list.contains(document.activeElement)) for (const l of work.lists) count(l);
       else fill(list, work.lists.map(row));
