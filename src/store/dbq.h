@@ -2,7 +2,8 @@
  *
  * Two lanes, each with at most one work item on libuv's pool: the writer, and a reader connection
  * that sees the last commit. What is queued for the writer while it works becomes its next
- * transaction (at most 200 operations or 50 ms); patient ones wait for company, see dbq_gather; every operation has its own savepoint, so a failing
+ * transaction (at most 200 operations or 50 ms); patient ones wait for company, see dbq_gather;
+ * every operation has its own savepoint, so a failing
  * one does not fail its neighbours. `done` runs on the loop thread after the commit: tell others
  * only there.
  * A third lane takes work on a database that is not ours (PiKaraoke's). Of all three at most two are on
