@@ -120,7 +120,9 @@ export function view() {
     saidTens = tens;
   }
 
-  const counted = (p) => t("progress.counted", { done: number(Math.max(0, p.total - p.queue_remaining)), total: number(p.total) });
+  /** Songs that wait for nothing but their date count as done, as in the bar's share. */
+  const named = (p) => Math.max(0, p.total - (p.queue_remaining - p.dating_remaining));
+  const counted = (p) => t("progress.counted", { done: number(named(p)), total: number(p.total) });
 
   function draw() {
     const p = live.progress;
