@@ -169,6 +169,11 @@ static char *path_value(const struct option_row *o, const char *text, const char
         path = mem_printf("%s/%s", base, text);
     if (path)
         path_tidy(path);
+    if (path && slice_trim(slice_of(path)).n != strlen(path)) {   /* a file and a stored setting would lose it */
+        err_set(e, ERR_CONFIG, "'%s' is a path that ends with a blank; rename the folder, or link to it", o->name);
+        free(path);
+        path = NULL;
+    }
     return path;
 }
 

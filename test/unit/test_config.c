@@ -226,6 +226,7 @@ static void wrong_values_are_refused_with_the_allowed_form(void **state)
         {"musicbrainz.contact", "a\r\nX-Header: b", "without control characters"},
         {"musicbrainz.contact", "\xff", "UTF-8"},
         {"database.path", "songbook.db", "begins with '/' or '~/'"},
+        {"database.path", "/music/songs /", "ends with a blank"},
         {"lastfm.rat", "5", "did you mean 'lastfm.rate'?"},
     };
     struct config *c = config_new();
