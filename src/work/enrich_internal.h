@@ -123,6 +123,7 @@ struct lane {
     struct dbq_op peek;
     struct queue_item *items;            /* room for lane_take_max */
     int n_items, most;
+    bool whole;                          /* a glance found what a whole look must take */
     int64_t skip[LANE_SKIP_MAX];
     size_t n_skip;
     int64_t passed[LANE_SKIP_MAX / 4];   /* songs that wait for another one's answer; forgotten when the lane is woken */

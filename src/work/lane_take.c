@@ -211,14 +211,15 @@ static bool take_in_bulk(struct lane *l)
     int n = keep_free_items(l), kept;
     /* what is as urgent as a song in the making waits for a batch: a request each would cost far more than the wait */
     bool wanted = n > 0 && l->items[0].priority > batches_urgency(l->w);
-    bool glance = l->most < BATCH_SONGS, useful = batch_may_start(l);
-    bool now = n > 0 && !has_enough(l) && (wanted || (useful && !glance));
+    bool now = n > 0 && !has_enough(l) && (wanted || batch_may_start(l));
 
-    kept = now && !wants_company(l, n) ? same_urgency(l, n) : 0;
+    /* a glance tells only that there is something: a whole look finds all that is as urgent, or they would go one by one */
+    l->whole = now && l->most < BATCH_SONGS;
+    kept = now && !l->whole && !wants_company(l, n) ? same_urgency(l, n) : 0;
     for (int i = kept; i < n; i++)
         queue_item_deinit(&l->items[i]);
     if (kept == 0)
-        return n > 0 && glance && useful;   /* meanwhile there is use for a batch: a whole look finds its songs */
+        return l->whole;
     l->company_since = 0;
     batch_start(l, l->items, kept);
     return true;
@@ -336,8 +337,9 @@ void lane_fill(struct lane *l)
         return;
     }
     l->after = asked_before(l);
-    /* while no batch may start only a song that is more urgent than those in the making matters */
-    l->most = !l->p->in_bulk ? SINGLE_MAX : batch_may_start(l) ? BATCH_SONGS : 1;
+    /* while no batch may start only a song that is more urgent than those in the making matters: the first tells */
+    l->most = !l->p->in_bulk ? SINGLE_MAX : batch_may_start(l) || l->whole ? BATCH_SONGS : 1;
+    l->whole = false;
     gather_skips(l);
     l->peeking = true;
     l->look_again = false;

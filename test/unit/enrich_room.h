@@ -246,15 +246,21 @@ static inline int room_teardown(void **state)
 
 /* --- songs ------------------------------------------------------------------------------------ */
 
-static inline int64_t add(struct room *r, const char *path, const char *artist, const char *title, int priority)
+static inline int64_t add_guessed(struct room *r, const char *path, const char *artist, const char *title, int priority,
+                                  double confidence)
 {
-    struct guess g = guess_of(artist, title, 0.85);
+    struct guess g = guess_of(artist, title, confidence);
     struct found_file file = {.path = slice_of(path), .size = 1000, .mtime_ms = NOW - DAY, .format = "mp4", .guess = &g,
                               .priority = priority};
     struct found_result out;
 
     assert_int_equal(songs_found(r->store->db, &file, 1, NOW, &out, NULL), 0);
     return out.id;
+}
+
+static inline int64_t add(struct room *r, const char *path, const char *artist, const char *title, int priority)
+{
+    return add_guessed(r, path, artist, title, priority, 0.85);
 }
 
 static inline int64_t add_numbered(struct room *r, int n)

@@ -144,6 +144,29 @@ static void many_wanted_songs_share_requests(void **state)
     assert_in_range(lane_of(r, PROVIDER_LISTENBRAINZ)->ends[LISTENBRAINZ_LABS].requests, 3, 8);
 }
 
+static void wanted_songs_that_come_while_a_batch_waits_share_requests(void **state)
+{
+    struct room *r = *state;
+    char path[32], title[32];
+
+    set(r, "musicbrainz.enabled", "no");
+    set(r, "listenbrainz.rate", "2");
+    set(r, "API_KEYS.listenbrainz", "");
+    for (int i = 0; i < 260; i++) {
+        snprintf(path, sizeof path, "/s/%d", i);
+        snprintf(title, sizeof title, "Tune %d", i);
+        add_guessed(r, path, "Artist", title, 0, 0.65);      /* the order is open: two rows a song, two requests a batch */
+    }
+    start(r);
+    UNTIL(r, r->ready && has_batch(r));
+    write_now(r, "UPDATE enrichment_queue SET priority = 10 WHERE song_id > 200", 0);
+    enrich_wake(r->w);
+    UNTIL(r, is_done(r));
+    assert_int_equal(ask_db(r, ATTEMPTS), 260);
+    /* three batches of the many, one of the wanted, two requests each */
+    assert_in_range(lane_of(r, PROVIDER_LISTENBRAINZ)->ends[LISTENBRAINZ_LABS].requests, 6, 10);
+}
+
 static void copies_share_one_question(void **state)
 {
     struct room *r = *state;
@@ -323,7 +346,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(stages_store_names_then_genre_then_date), T(a_single_song_goes_at_once), T(a_few_songs_wait_a_second_for_company),
-        T(a_wanted_song_waits_for_nobody), T(many_wanted_songs_share_requests), T(copies_share_one_question),
+        T(a_wanted_song_waits_for_nobody), T(many_wanted_songs_share_requests),
+        T(wanted_songs_that_come_while_a_batch_waits_share_requests), T(copies_share_one_question),
         T(a_refusal_gives_the_whole_batch_back),
         T(an_outage_rests_one_endpoint_and_lets_musicbrainz_go_on),
         T(without_a_token_the_labs_are_asked_and_when_they_lock_the_others), T(a_refused_token_is_remembered_and_the_labs_go_on),
