@@ -110,7 +110,9 @@ int keys_file_write(const struct config *c, const char *path, struct err *e);  /
 char *default_database_path(void);
 char *default_socket_path(void);
 char *default_config_path(void);      /* the first that exists, or NULL */
-/* Where PiKaraoke keeps its database: NULL-terminated, the likeliest first; new memory, each and all. */
+/* Where PiKaraoke keeps its database below a home. */
+#define PIKARAOKE_FILE ".pikaraoke/pikaraoke.db"
+/* Where that usually is: NULL-terminated, the likeliest first; new memory, each and all. */
 #define PIKARAOKE_PLACES_MAX 4
 char **default_pikaraoke_paths(void);
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 
 struct first_error {
@@ -99,20 +100,6 @@ static int write_all(int fd, const char *p, size_t n)
         n -= (size_t)done;
     }
     return fsync(fd);
-}
-
-/* The rename is durable when its folder is. */
-static void folder_sync(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? mem_strndup(path, slash == path ? 1 : (size_t)(slash - path)) : mem_strdup(".");
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (fd >= 0) {
-        fsync(fd);
-        close(fd);
-    }
-    free(folder);
 }
 
 int keys_file_write(const struct config *c, const char *path, struct err *e)

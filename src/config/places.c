@@ -11,7 +11,6 @@
 #define DATABASE_FILE "songbook.db"
 #define SOCKET_FILE "songbookd.sock"
 #define CONFIG_FILE "songbookd.conf"
-#define PIKARAOKE_FILE ".pikaraoke/pikaraoke.db"
 
 /* An absolute path from the environment; systemd may give several, parted by ':', the first is ours. Returns new or NULL. */
 static char *env_directory(const char *name)

@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "config/config.h"
 
 #define DOCKER_HOME "/app"
 #define ARGS_BYTES 8192   /* of a process's command line that are read */
@@ -105,7 +106,7 @@ static bool find_process(uid_t *owner, char **path)
 
 static void take_home(struct pikaraoke_place *p, const char *home)
 {
-    char *songs = mem_printf("%s/pikaraoke-songs", home), *database = mem_printf("%s/.pikaraoke/pikaraoke.db", home);
+    char *songs = mem_printf("%s/pikaraoke-songs", home), *database = mem_printf("%s/" PIKARAOKE_FILE, home);
     bool have_songs = is_folder(songs), have_database = access(database, F_OK) == 0;
 
     if (!have_songs) { /* an older layout */

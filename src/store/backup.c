@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/counts.h"
@@ -162,19 +163,6 @@ int database_check(const char *path, void (*problem)(const char *line, void *arg
 }
 
 /* --- copying ---------------------------------------------------------------------------- */
-
-static void folder_sync(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? mem_strndup(path, slash == path ? 1 : (size_t)(slash - path)) : mem_strdup(".");
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (fd >= 0) {
-        fsync(fd);
-        close(fd);
-    }
-    free(folder);
-}
 
 static int file_error(struct err *e, const char *what, const char *path)
 {

@@ -153,15 +153,11 @@ static const char count_settled[] =
     "INSERT INTO counts(key) VALUES ('asked 8'), ('asked 9'), ('asked 10'), ('asked 11'), ('asked 12'), ('asked 13'),"
     " ('asked 14'), ('asked 15');";
 
-/* For forgetting by number, which is gone: changes go by their age alone, and no query uses this index any more. */
-static const char index_machine_changes[] = "CREATE INDEX changes_machine ON changes(id) WHERE actor <> 'person'";
-
 const struct migration migrations[] = {
     {1, NULL, create_all},
-    {3, count_settled, NULL},
-    {4, NULL, migrate_lists},
-    {5, create_pikaraoke, NULL},
-    {6, index_machine_changes, NULL},
+    {2, count_settled, NULL},
+    {3, NULL, migrate_lists},
+    {4, create_pikaraoke, NULL},
 };
 const size_t migrations_count = ARRAY_LEN(migrations);
 

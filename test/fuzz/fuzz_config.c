@@ -2,7 +2,7 @@
  * By hand:
  *   clang -g -O1 -std=gnu11 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -Isrc -I/usr/include/cjson \
  *     test/fuzz/fuzz_config.c src/config/{config,config_file,keys_file,option_value,options,places}.c \
- *     src/base/{buf,clock,err,json,log,mem,utf8}.c \
+ *     src/base/{buf,clock,err,file,json,log,mem,utf8}.c \
  *     -lm -lcjson -lutf8proc -linih -o fuzz_config
  *   ./fuzz_config -dict=test/fuzz/config.dict -max_len=2000 test/fuzz/seeds_config
  */

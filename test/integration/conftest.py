@@ -355,3 +355,18 @@ def make_daemon(tmp_path):
     yield make
     for d in made:
         d.stop()
+
+
+@pytest.fixture
+def still(make_daemon, fake):
+    """A daemon whose worker waits for `worker/start`."""
+    return make_daemon(fake=fake, args=["--set", "enrichment.autostart=no", "--set", "lastfm.rate=100", "--set", "musicbrainz.rate=100"])
+
+
+def started(d, *names):
+    for name in names:
+        d.add_song(name)
+    d.start()
+    d.wait_listed(len(names))
+    wait_for(lambda: not d.get("scan")["running"], "the end of the scan")
+    return d

@@ -3,24 +3,9 @@ import threading
 
 import pytest
 
-from conftest import wait_for
+from conftest import started
 from fake.catalogue import Catalogue, Song
 from fake.providers import FakeProviders
-
-
-@pytest.fixture
-def still(make_daemon, fake):
-    """A daemon whose worker waits for `worker/start`."""
-    return make_daemon(fake=fake, args=["--set", "enrichment.autostart=no", "--set", "lastfm.rate=100", "--set", "musicbrainz.rate=100"])
-
-
-def started(d, *names):
-    for name in names:
-        d.add_song(name)
-    d.start()
-    d.wait_listed(len(names))
-    wait_for(lambda: not d.get("scan")["running"], "the end of the scan")
-    return d
 
 
 def preview(d, **body):

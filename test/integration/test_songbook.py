@@ -9,23 +9,7 @@ import sqlite3
 import subprocess
 import time
 
-import pytest
-
-from conftest import BUILD, PATIENCE, clean_environment, wait_for
-
-
-@pytest.fixture
-def still(make_daemon, fake):
-    return make_daemon(fake=fake, args=["--set", "enrichment.autostart=no"])
-
-
-def started(d, *names):
-    for name in names:
-        d.add_song(name)
-    d.start()
-    d.wait_listed(len(names))
-    wait_for(lambda: not d.get("scan")["running"], "the end of the scan")
-    return d
+from conftest import BUILD, clean_environment, PATIENCE, started, wait_for
 
 
 class Reader(html.parser.HTMLParser):

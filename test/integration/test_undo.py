@@ -5,25 +5,10 @@ import time
 
 import pytest
 
-from conftest import wait_for
+from conftest import started, wait_for
 from fake.catalogue import Song
 
 VISIBLE = ("artist", "title", "variant", "year", "genre", "confidence", "label", "metadata_status", "reason", "source", "locked")
-
-
-@pytest.fixture
-def still(make_daemon, fake):
-    """A daemon whose worker waits for `worker/start`."""
-    return make_daemon(fake=fake, args=["--set", "enrichment.autostart=no", "--set", "lastfm.rate=100", "--set", "musicbrainz.rate=100"])
-
-
-def started(d, *names):
-    for name in names:
-        d.add_song(name)
-    d.start()
-    d.wait_listed(len(names))
-    wait_for(lambda: not d.get("scan")["running"], "the end of the scan")
-    return d
 
 
 def seen(d):

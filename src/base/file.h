@@ -1,0 +1,9 @@
+/* What is done with files in more than one room. Blocks: pool threads, the start, and songbookctl. */
+#ifndef SONGBOOKD_BASE_FILE_H
+#define SONGBOOKD_BASE_FILE_H
+
+/* A new, renamed or removed file is durable when its folder is: syncs the folder of `path`. A folder that cannot be synced is
+ * left as it is: the file itself is whole either way. */
+void folder_sync(const char *path);
+
+#endif
