@@ -712,7 +712,7 @@ static int start_work(struct daemon *d, struct err *e)
     if (rc == 0 && d->args.once)
         start_once(d);
     d->prune = prune_new(&d->loop, &clock_system, d->q, d->config);
-    d->judge = judge_new(&clock_system, d->q, d->events,
+    d->judge = judge_new(&d->loop, &clock_system, d->q, d->events,
                          &(struct judge_hooks){on_judge_changed, on_judge_idle, d, JUDGE_KEEP_NAMES});
     d->scan = scan_new(&d->loop, &clock_system, d->q, d->events, &scan);
     if (rc == 0)

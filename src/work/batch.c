@@ -340,15 +340,16 @@ static uint64_t shed_wait(int tries)
 static void names_trouble(struct ask_many *r)
 {
     struct batch *b = r->batch;
-    bool failed = r->answer.kind == ANSWER_FAILED;
+    /* an outage says nothing about any row */
+    bool failed = r->answer.kind == ANSWER_FAILED && !endpoint_is_failing(r->turn.lane, r->turn.end);
 
     snprintf(b->detail, sizeof b->detail, "%s", r->answer.detail);
-    if (failed && r->n > 1 && !endpoint_is_failing(r->turn.lane, r->turn.end) && may_ask(b, b->lane)) {
+    if (failed && r->n > 1 && may_ask(b, b->lane)) {
         request_halves(r);
         return;
     }
-    set_rows(r, failed ? ROW_FAILED : ROW_BACK);
-    if (failed && !endpoint_is_failing(r->turn.lane, r->turn.end))
+    set_rows(r, failed && r->n == 1 ? ROW_FAILED : ROW_BACK);
+    if (failed)
         return;
     if (r->answer.kind == ANSWER_REFUSED)
         b->back_until_ms = wall(b) + (int64_t)shed_wait(1 + r->turn.lane->ends[r->turn.end].refusals);
@@ -913,5 +914,5 @@ void batches_cancel(struct enrich *w)
     }
     for (int i = 0; i < PROVIDER_COUNT; i++)
         if (w->lanes[i].p)
-            lane_drop_turns(&w->lanes[i]);
+            lane_drop_turns(&w->lanes[i], ALL_ENDS);
 }

@@ -453,7 +453,7 @@ void enrich_reconfigure(struct enrich *w)
             continue;
         lane_configure(l);
         if (!lane_is_usable(l))
-            lane_drop_turns(l);
+            lane_drop_turns(l, ALL_ENDS);
         lane_publish(l);
     }
     enrich_settle(w);
@@ -560,7 +560,7 @@ void enrich_command(struct enrich *w, enum worker_command cmd, worker_cb done, v
         if (!enrich_is_running(w))
             for (int i = 0; i < PROVIDER_COUNT; i++)
                 if (w->lanes[i].p)
-                    lane_drop_turns(&w->lanes[i]);
+                    lane_drop_turns(&w->lanes[i], ALL_ENDS);
     }
     w->open++;
     dbq_write(w->d.q, &c->op);

@@ -57,8 +57,9 @@ struct job {
     struct turn turn;            /* waits while JOB_SLOT */
     struct lane *lane;
     enum job_state state;
-    struct queue_item item;      /* song_id 0 for a test request and for words of a person: nothing of them is in the queue */
+    struct queue_item item;      /* song_id 0 for a test, a probe and words of a person: nothing of them is in the queue */
     struct words *words;         /* or NULL; outlives its jobs */
+    bool probe;                  /* a question of our own: is the outage over? */
     char *artist, *title;        /* what is asked; owned copies, item.song may be replaced */
     char *pair_key;
     bool order_open;
@@ -234,7 +235,9 @@ void turn_went_out(struct turn *t);
 void turn_back(struct turn *t);
 int lane_turns_waiting(const struct lane *l);
 void lane_turns_wanted(struct lane *l);
-void lane_drop_turns(struct lane *l);                 /* pause, stop, key refused: whoever waits gives back */
+/* Whoever waits gives back: pause, stop, key refused (ALL_ENDS), or an outage of one endpoint. */
+#define ALL_ENDS (-1)
+void lane_drop_turns(struct lane *l, int end);
 
 /* lane_take.c */
 void lane_fill(struct lane *l);                       /* takes songs off the queue as the budget allows */
@@ -274,6 +277,9 @@ void lane_skip_song(struct lane *l, int64_t song_id);
 bool job_order_is_open(const struct queue_item *i);   /* which of the two names is the artist is still to be found out */
 struct job *job_new(struct lane *l, struct queue_item *item);   /* takes the item */
 struct job *job_new_test(struct lane *l, test_cb done, void *arg);
+/* After an outage a question about a song that every provider knows goes first: none of the library pays for finding out
+ * whether it is over. */
+struct job *job_new_probe(struct lane *l);
 struct job *job_new_words(struct lane *l, struct words *q);
 int job_single_end(const struct lane *l);             /* where one question outside the queue is asked */
 void job_start(struct job *j);

@@ -96,6 +96,14 @@ struct job *job_new_test(struct lane *l, test_cb done, void *arg)
     return j;
 }
 
+struct job *job_new_probe(struct lane *l)
+{
+    struct job *j = job_new_test(l, NULL, NULL);
+
+    j->probe = true;
+    return j;
+}
+
 struct job *job_new_words(struct lane *l, struct words *q)
 {
     struct job *j = job_alloc(l);
@@ -236,6 +244,8 @@ static void end_outside(struct job *j, int rc)
 {
     if (j->words)
         end_words(j, rc);
+    else if (j->probe)
+        job_end_and_wake(j, rc != 0);   /* what could not be sent is tried again later */
     else
         end_test(j, rc);
 }
@@ -396,9 +406,9 @@ int job_single_end(const struct lane *l)
 
 static void job_slot(struct job *j)
 {
-    bool wanted = j->item.priority > 0 || j->words;
+    bool wanted = j->item.priority > 0 || j->words || j->probe;
     int rank = wanted ? RANK_WANTED : j->item.asked & QUEUE_SETTLED ? RANK_DATE : RANK_SONG;
-    int end = j->item.song_id ? lane_front(j->lane) : job_single_end(j->lane);
+    int end = j->item.song_id || j->probe ? lane_front(j->lane) : job_single_end(j->lane);
 
     job_move(j, JOB_SLOT);
     turn_init(&j->turn, j->lane, end < 0 ? ENDPOINT_MAIN : end, rank, job_go, job_drop_turn);
@@ -448,7 +458,10 @@ static void after_read(uv_work_t *work, int status)
         job_store(j, j->candidates.count ? OUTCOME_FOUND : OUTCOME_NOT_FOUND);
         return;
     case ANSWER_FAILED:
-        job_store(j, OUTCOME_FAILED);
+        if (endpoint_is_failing(l, j->turn.end))
+            job_refund(j, 0);        /* an outage says nothing about the song, and others may have it meanwhile */
+        else
+            job_store(j, OUTCOME_FAILED);
         return;
     case ANSWER_REFUSED:
         /* the song rests a little longer than the lane does, so that others get their turn: 2 s to 32 s, jittered */
@@ -503,12 +516,15 @@ static bool job_go(struct turn *t)
     struct job *j = container_of(t, struct job, turn);
     struct lane *l = j->lane;
     struct wanted w = job_wanted(j);
+    struct provider_settings settings = l->settings;
     struct provider_request request = {0};
     struct fetch_options o = {.user_agent = l->w->user_agent, .ca_file = l->ca_file[0] ? l->ca_file : NULL, .sent = on_sent};
     struct err e = {0};
     int rc;
 
-    if (l->p->build(&l->settings, &w, j->stage, &request)) {
+    if (l->p->in_bulk && t->end == LISTENBRAINZ_LABS)
+        settings.key = "";
+    if (l->p->build(&settings, &w, j->stage, &request)) {
         job_unaskable(j);
         return false;
     }

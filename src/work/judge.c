@@ -2,7 +2,10 @@
  *
  * READ (reader): the next page of paths; a new one is read and remembered. LOOK (reader): the next songs whose verdict may have
  * changed; those that stand otherwise are collected. STORE (writer): what was collected. The library is touched by the operation
- * in flight alone, so it needs no lock. */
+ * in flight alone, so it needs no lock.
+ *
+ * An operation that fails (a full disk) is followed by a wait, longer each time. Verdicts that were not stored are kept; they
+ * name the version they were made for, so that they change nothing when the song was changed meanwhile. */
 #include "work/judge.h"
 
 #include <stdlib.h>
@@ -18,6 +21,8 @@
 #define PAGE_NAMES 500
 #define LOOK_SONGS 200
 #define TELL_MAX 50          /* song events of one operation; a flood is told by progress alone */
+#define RETRY_FIRST_MS 2000
+#define RETRY_LAST_MS (64 * 1000)
 
 enum state { JUDGE_IDLE, JUDGE_READ, JUDGE_LOOK, JUDGE_STORE };
 
@@ -32,6 +37,8 @@ struct judge {
     struct events *ev;
     struct judge_hooks hooks;
     struct dbq_op op;
+    uv_timer_t retry;              /* runs while it waits after a failure */
+    uint64_t retry_ms;             /* the last wait; 0 after a success */
     enum state state;
     struct library *library;       /* NULL while it is set aside */
     int64_t aside;                 /* it was, when it knew the songs up to this id: their verdicts are stored; 0 none to skip */
@@ -226,13 +233,15 @@ static void stored(struct judge *j, int rc)
         }
     }
     drop_told(j);
-    drop_verdicts(j);
+    if (rc == 0)
+        drop_verdicts(j);
 }
 
 /* ---- the step ---- */
 
-static void finish_close(struct judge *j)
+static void finish_close(uv_handle_t *h)
 {
+    struct judge *j = h->data;
     void (*closed)(void *arg) = j->closed;
     void *arg = j->closed_arg;
 
@@ -243,21 +252,41 @@ static void finish_close(struct judge *j)
     closed(arg);
 }
 
-/* A page that cannot be read ends the round: the next wake begins anew. */
+/* A page that cannot be read is asked for again. */
 static void page_read(struct judge *j, int rc)
 {
+    if (rc)
+        return;
     if (!j->library) {
-        j->reading = rc == 0 && j->page_rows > 0;
+        j->reading = j->page_rows > 0;
         j->library = j->reading ? library_new(hash_seed()) : NULL;
         j->cursor = 0;
         return;
     }
     j->cursor = j->page_last;
-    if (rc == 0 && !j->page_end)
-        return;
-    j->reading = j->reading_all = false;
-    if (rc)
-        j->cursor = 0;
+    if (j->page_end)
+        j->reading = j->reading_all = false;
+}
+
+/* Which songs were to be looked at is not known any more: all are. */
+static void look_failed(struct judge *j)
+{
+    drop_verdicts(j);
+    library_free(j->library);
+    j->library = library_new(hash_seed());
+    j->aside = 0;
+    j->want_all = true;
+}
+
+static void on_retry(uv_timer_t *t)
+{
+    judge_step(t->data);
+}
+
+static void try_again_later(struct judge *j)
+{
+    j->retry_ms = j->retry_ms == 0 ? RETRY_FIRST_MS : j->retry_ms < RETRY_LAST_MS ? 2 * j->retry_ms : RETRY_LAST_MS;
+    uv_timer_start(&j->retry, on_retry, j->retry_ms, 0);
 }
 
 static void op_done(struct dbq_op *op, int rc)
@@ -267,15 +296,19 @@ static void op_done(struct dbq_op *op, int rc)
 
     j->state = JUDGE_IDLE;
     if (rc && rc != ERR_CLOSED)
-        log_error("judge", "the library cannot be judged: %s", op->err.text[0] ? op->err.text : err_sentence(rc));
+        log_error("judge", "the library cannot be judged, trying again: %s", op->err.text[0] ? op->err.text : err_sentence(rc));
     if (was == JUDGE_READ)
         page_read(j, rc);
     if (was == JUDGE_STORE)
         stored(j, rc);
     if (was == JUDGE_LOOK && rc)
-        drop_verdicts(j);
+        look_failed(j);
+    if (rc == 0)
+        j->retry_ms = 0;
     if (j->closing)
-        finish_close(j);
+        uv_close((uv_handle_t *)&j->retry, finish_close);
+    else if (rc)
+        try_again_later(j);
     else
         judge_step(j);
 }
@@ -317,7 +350,7 @@ static void set_aside(struct judge *j)
 
 static void judge_step(struct judge *j)
 {
-    if (j->state != JUDGE_IDLE || j->closing)
+    if (j->state != JUDGE_IDLE || j->closing || uv_is_active((uv_handle_t *)&j->retry))
         return;
     if (!j->reading && (j->want_new || j->want_all)) {
         begin_round(j);
@@ -338,7 +371,8 @@ static void judge_step(struct judge *j)
 
 /* ---- life ---- */
 
-struct judge *judge_new(const struct clock *clock, struct dbq *q, struct events *ev, const struct judge_hooks *hooks)
+struct judge *judge_new(uv_loop_t *loop, const struct clock *clock, struct dbq *q, struct events *ev,
+                        const struct judge_hooks *hooks)
 {
     struct judge *j = mem_zalloc(sizeof *j);
 
@@ -348,6 +382,8 @@ struct judge *judge_new(const struct clock *clock, struct dbq *q, struct events 
     j->hooks = *hooks;
     j->library = library_new(hash_seed());
     j->want_all = true;
+    uv_timer_init(loop, &j->retry);
+    j->retry.data = j;
     return j;
 }
 
@@ -368,26 +404,15 @@ void judge_rest(struct judge *j)
 
 bool judge_is_idle(const struct judge *j)
 {
-    return j->state == JUDGE_IDLE && !j->reading && !j->want_new && !j->n_verdicts;
+    return j->state == JUDGE_IDLE && !j->reading && !j->want_new && !j->n_verdicts &&
+           !uv_is_active((const uv_handle_t *)&j->retry);
 }
 
 void judge_status(const struct judge *j, struct judge_status *out)
 {
     *out = (struct judge_status){.names = j->library ? library_count(j->library) : j->names_aside, .decided = j->decided,
-                                 .bytes = j->library ? library_bytes(j->library) : 0, .pool_ms = j->pool_ms};
-}
-
-static void close_now(struct dbq_op *op, int rc)
-{
-    (void)rc;
-    finish_close(container_of(op, struct judge, op));
-}
-
-static int run_nothing(struct db *db, struct dbq_op *op)
-{
-    (void)db;
-    (void)op;
-    return 0;
+                                 .bytes = j->library ? library_bytes(j->library) : 0, .pool_ms = j->pool_ms,
+                                 .waiting = uv_is_active((const uv_handle_t *)&j->retry)};
 }
 
 void judge_close(struct judge *j, void (*closed)(void *arg), void *arg)
@@ -395,9 +420,6 @@ void judge_close(struct judge *j, void (*closed)(void *arg), void *arg)
     j->closing = true;
     j->closed = closed;
     j->closed_arg = arg;
-    if (j->state != JUDGE_IDLE)
-        return;
-    /* An operation that does nothing keeps the promise that closed runs later. */
-    j->op = (struct dbq_op){.run = run_nothing, .done = close_now};
-    dbq_read(j->q, &j->op);
+    if (j->state == JUDGE_IDLE)
+        uv_close((uv_handle_t *)&j->retry, finish_close);
 }

@@ -3,6 +3,7 @@
  * It remembers what every present song's name says (song/library.h, bounded memory), reads new names as the scan lists them,
  * forgets those that went, and stores what it decides anew, with evidence and reason. It never touches what a person or a
  * provider decided. All of it happens in operations of the store's queue, one in flight, a few hundred names each; loop thread.
+ * What could not be read or stored is tried again by itself after a while, and until then the judge is not idle.
  */
 #ifndef SONGBOOKD_WORK_JUDGE_H
 #define SONGBOOKD_WORK_JUDGE_H
@@ -27,16 +28,18 @@ struct judge_status {
     uint64_t decided;             /* songs changed since the start */
     uint64_t bytes;               /* memory of what is remembered */
     uint64_t pool_ms;             /* time spent on the pool since the start */
+    bool waiting;                 /* to try again what failed */
 };
 
-struct judge *judge_new(const struct clock *clock, struct dbq *q, struct events *ev, const struct judge_hooks *hooks);
+struct judge *judge_new(uv_loop_t *loop, const struct clock *clock, struct dbq *q, struct events *ev,
+                        const struct judge_hooks *hooks);
 /* Songs were listed; all: songs may have gone, moved or come back as well, so that every row is looked at. */
 void judge_wake(struct judge *j, bool all);
 /* No more songs are on their way for now: when all is decided a large library is set aside. Until the next judge_wake. */
 void judge_rest(struct judge *j);
 bool judge_is_idle(const struct judge *j);
 void judge_status(const struct judge *j, struct judge_status *out);
-/* Begins nothing any more; closed runs once, later, when no operation is in flight. Then memory is gone. */
+/* Begins nothing any more; closed runs once, later, when nothing of it is in flight. Then memory is gone. */
 void judge_close(struct judge *j, void (*closed)(void *arg), void *arg);
 
 #endif

@@ -346,14 +346,16 @@ static void on_token(void *arg)
     lane_fill(l);
 }
 
-void lane_drop_turns(struct lane *l)
+void lane_drop_turns(struct lane *l, int end)
 {
     struct list all;
 
     /* A dropped turn may drop others: each is taken from a list that only shrinks. */
     list_init(&all);
-    while (!list_is_empty(&l->turns)) {
-        struct turn *t = container_of(l->turns.next, struct turn, link);
+    list_each_safe(pos, tmp, &l->turns) {
+        struct turn *t = container_of(pos, struct turn, link);
+        if (end != ALL_ENDS && t->end != end)
+            continue;
         list_del(&t->link);
         list_add(&all, &t->link);
     }

@@ -2,7 +2,8 @@
  *
  * A lane of single questions keeps two or three songs armed, and what it asks while the store gathers, so that the store's time
  * costs no budget. A lane that asks in bulk takes up to BATCH_SONGS at once; a few new songs wait a second for company, a single
- * one and what is more urgent than all that is being asked for go at once. Loop thread only.
+ * one and what is more urgent than all that is being asked for go at once. While the endpoint is failing no song is taken before
+ * a question of our own was answered. Loop thread only.
  */
 #include "work/enrich_internal.h"
 
@@ -262,6 +263,38 @@ static void keep_asked_items(struct lane *l)
     l->n_items = n;
 }
 
+static bool is_probed(const struct lane *l)
+{
+    list_each_safe(pos, tmp, &l->w->jobs) {
+        const struct job *j = container_of(pos, struct job, link);
+        if (j->lane == l && j->probe)
+            return true;
+    }
+    return false;
+}
+
+/* The songs found wait for the probe; its end wakes the lane. False when nothing was found, or there is no outage. */
+static bool probe_first(struct lane *l)
+{
+    int front = lane_front(l);
+
+    if (l->n_items == 0 || front < 0 || !endpoint_is_failing(l, front))
+        return false;
+    for (int i = 0; i < l->n_items; i++)
+        queue_item_deinit(&l->items[i]);
+    if (!is_probed(l))
+        job_start(job_new_probe(l));
+    return true;
+}
+
+/* False when there is nothing to do until something changes. */
+static bool take(struct lane *l)
+{
+    if (probe_first(l))
+        return false;
+    return l->p->in_bulk ? take_in_bulk(l) : take_singly(l);
+}
+
 static void peek_done(struct dbq_op *op, int rc)
 {
     struct lane *l = container_of(op, struct lane, peek);
@@ -274,7 +307,7 @@ static void peek_done(struct dbq_op *op, int rc)
     } else if (rc == 0) {
         keep_asked_items(l);
         /* what was committed while the peek was under way may not be in it */
-        l->dry = !(l->p->in_bulk ? take_in_bulk(l) : take_singly(l)) && !l->look_again;
+        l->dry = !take(l) && !l->look_again;
         if (l->next_at)
             lane_look_again_in(l, until(l, l->next_at));
     } else {

@@ -178,7 +178,7 @@ static void took_key_refusal(struct lane *l, int end)
         log_warn("enrich", "%s refuses us: %s; the other providers go on", l->p->title, l->ends[end].detail);
     }
     if (!lane_is_usable(l))
-        lane_drop_turns(l);
+        lane_drop_turns(l, ALL_ENDS);
     enrich_settle(l->w);
 }
 
@@ -236,8 +236,10 @@ void lane_took_answer(struct lane *l, int end, const struct provider_answer *a)
     case ANSWER_FAILED:
         l->failed++;
         x->failures += !resting;
-        if (x->failures >= FAILURES_BEFORE_REST && !resting)
+        if (x->failures >= FAILURES_BEFORE_REST && !resting) {
             rest(l, end, doubled(10000, x->failures - FAILURES_BEFORE_REST, REST_MAX_MS));
+            lane_drop_turns(l, end);     /* the other providers may have the songs */
+        }
         break;
     case ANSWER_KEY:
         took_key_refusal(l, end);

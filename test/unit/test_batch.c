@@ -218,6 +218,59 @@ static void an_outage_rests_one_endpoint_and_lets_musicbrainz_go_on(void **state
     assert_int_equal(endpoint_rest_ms(l, LISTENBRAINZ_METADATA), 0);
 }
 
+/* Turns the clock from rest to rest until that many more requests were answered. */
+static void sit_out(struct room *r, uint64_t more)
+{
+    uint64_t until = lookup_of(r)->requests + more;
+
+    while (lookup_of(r)->requests < until) {
+        uint64_t before = lookup_of(r)->requests;
+        UNTIL(r, enrich_is_idle(r->w) && endpoint_rest_ms(lane_of(r, PROVIDER_LISTENBRAINZ), LISTENBRAINZ_LOOKUP) > 0);
+        clock_advance(&r->clock, 11 * 60 * 1000);
+        enrich_wake(r->w);
+        UNTIL(r, lookup_of(r)->requests > before);
+    }
+    UNTIL(r, enrich_is_idle(r->w));
+}
+
+static void outages_make_no_song_fail(void **state)
+{
+    struct room *r = *state;
+    int requests;
+
+    set(r, "musicbrainz.enabled", "no");
+    r->scripts[LOOKUP_SCRIPT].text = LOOKUP_NONSENSE;
+    for (int i = 1; i <= 30; i++)
+        add_numbered(r, i);
+    start(r);
+    UNTIL(r, r->ready);
+    sit_out(r, 12);          /* the first outage, and as many looks as three others would bring */
+    requests = r->server.requests;
+    assert_int_equal(ask_db(r, FAILED_SONGS), 0);
+    assert_int_equal(ask_db(r, QUEUED), 30);
+    assert_int_equal(ask_db(r, ATTEMPTS), 0);
+    assert_int_equal(ask_db(r, "SELECT count(*) FROM enrichment_queue WHERE failures > 0 OR gave_up <> 0"), 0);
+    assert_in_range(requests, 12, 24);
+}
+
+static void a_pause_while_a_batch_fails_counts_nothing(void **state)
+{
+    struct room *r = *state;
+    struct worker_state paused = {.known = true, .running = true, .paused = true};
+
+    set(r, "musicbrainz.enabled", "no");
+    r->scripts[LOOKUP_SCRIPT].text = LOOKUP_NONSENSE;
+    for (int i = 1; i <= 30; i++)
+        add_numbered(r, i);
+    start(r);
+    UNTIL(r, lookup_is_on_its_way(r));
+    r->w->wish = paused;
+    lane_drop_turns(lane_of(r, PROVIDER_LISTENBRAINZ), ALL_ENDS);
+    UNTIL(r, !has_batch(r));
+    assert_int_equal(ask_db(r, ATTEMPTS), 0);
+    assert_int_equal(ask_db(r, "SELECT sum(failures) FROM enrichment_queue"), 0);
+}
+
 static void without_a_token_the_labs_are_asked_and_when_they_lock_the_others(void **state)
 {
     struct room *r = *state;
@@ -335,7 +388,7 @@ static void pause_gives_armed_songs_back(void **state)
     add_numbered(r, 1);
     start(r);
     UNTIL(r, r->ready && lane_turns_waiting(lane_of(r, PROVIDER_LISTENBRAINZ)) == 1);
-    lane_drop_turns(lane_of(r, PROVIDER_LISTENBRAINZ));
+    lane_drop_turns(lane_of(r, PROVIDER_LISTENBRAINZ), ALL_ENDS);
     UNTIL(r, !has_batch(r));
     assert_int_equal(ask_db(r, QUEUED), 1);
 }
@@ -349,7 +402,8 @@ int main(void)
         T(a_wanted_song_waits_for_nobody), T(many_wanted_songs_share_requests),
         T(wanted_songs_that_come_while_a_batch_waits_share_requests), T(copies_share_one_question),
         T(a_refusal_gives_the_whole_batch_back),
-        T(an_outage_rests_one_endpoint_and_lets_musicbrainz_go_on),
+        T(an_outage_rests_one_endpoint_and_lets_musicbrainz_go_on), T(outages_make_no_song_fail),
+        T(a_pause_while_a_batch_fails_counts_nothing),
         T(without_a_token_the_labs_are_asked_and_when_they_lock_the_others), T(a_refused_token_is_remembered_and_the_labs_go_on),
         T(closing_while_a_batch_begins), T(closing_while_names_are_asked_for), T(closing_while_a_token_for_names_is_waited_for),
         T(closing_while_genres_are_asked_for_keeps_the_names), T(closing_while_dates_are_asked_for_keeps_the_genre),

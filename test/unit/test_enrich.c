@@ -529,6 +529,90 @@ static void one_outage_is_counted_once(void **state)
     assert_in_range(lane_rest_ms(lane_of(r, PROVIDER_LASTFM)), 1, 5600);
 }
 
+static struct endpoint *lastfm_of(struct room *r)
+{
+    return &lane_of(r, PROVIDER_LASTFM)->ends[ENDPOINT_MAIN];
+}
+
+/* Until the breaker opens, and on from rest to rest. */
+static void sit_out_an_outage(struct room *r, int looks)
+{
+    UNTIL(r, r->ready && endpoint_is_failing(lane_of(r, PROVIDER_LASTFM), ENDPOINT_MAIN) && enrich_is_idle(r->w));
+    for (int i = 0; i < looks; i++) {
+        uint64_t before = lastfm_of(r)->requests;
+        clock_advance(&r->clock, 11 * 60 * 1000);
+        enrich_wake(r->w);
+        UNTIL(r, lastfm_of(r)->requests > before && enrich_is_idle(r->w));
+        assert_int_equal(lastfm_of(r)->requests, before + 1);
+    }
+}
+
+static void an_outage_counts_no_attempt_once_it_is_known(void **state)
+{
+    struct room *r = *state;
+
+    for (int i = 1; i <= 10; i++)
+        add_numbered(r, i);
+    set(r, "musicbrainz.enabled", "no");
+    r->scripts[LASTFM_SCRIPT].text = LASTFM_NONSENSE;
+    start(r);
+    sit_out_an_outage(r, 12);
+    assert_int_equal(ask_db(r, FAILED_SONGS), 0);
+    assert_int_equal(ask_db(r, QUEUED), 10);
+    assert_in_range(ask_db(r, ATTEMPTS), 0, 4);          /* until five in a row said that it is one */
+    assert_in_range(ask_db(r, "SELECT max(failures) FROM enrichment_queue"), 0, 1);
+    r->scripts[LASTFM_SCRIPT].text = LASTFM_UNKNOWN;
+    clock_advance(&r->clock, 11 * 60 * 1000);
+    enrich_wake(r->w);
+    UNTIL(r, is_done(r));
+    assert_int_equal(ask_db(r, "SELECT count(*) FROM songs WHERE reason = 'not_found'"), 10);
+}
+
+static void three_outages_fail_no_song(void **state)
+{
+    struct room *r = *state;
+
+    for (int i = 1; i <= 60; i++)
+        add_numbered(r, i);
+    set(r, "musicbrainz.enabled", "no");
+    for (int outage = 1; outage <= 3; outage++) {
+        int64_t done = outage == 1 ? 0 : dbq_counts(r->q)->total_processed;
+        r->scripts[LASTFM_SCRIPT].text = LASTFM_NONSENSE;
+        if (outage == 1)
+            start(r);
+        sit_out_an_outage(r, 4);
+        r->scripts[LASTFM_SCRIPT].text = LASTFM_UNKNOWN;     /* for as long as ten songs take */
+        clock_advance(&r->clock, 11 * 60 * 1000);
+        enrich_wake(r->w);
+        UNTIL(r, dbq_counts(r->q)->total_processed >= done + 10);
+    }
+    UNTIL(r, is_done(r));
+    assert_int_equal(ask_db(r, "SELECT count(*) FROM songs WHERE reason = 'not_found'"), 60);
+}
+
+/* The last songs of a library may all be such that a provider stumbles over: that it answers a question of ours tells the two
+ * apart. */
+static void songs_that_fail_for_their_own_sake_are_given_up(void **state)
+{
+    struct room *r = *state;
+
+    for (int i = 1; i <= 6; i++)
+        add_numbered(r, i);
+    set(r, "musicbrainz.enabled", "no");
+    r->scripts[LASTFM_SCRIPT].text = LASTFM_NONSENSE;
+    start(r);
+    for (int i = 0; i < 40 && (!r->ready || dbq_counts(r->q)->queued); i++) {
+        struct provider_answer found = {.kind = ANSWER_FOUND};
+        UNTIL(r, r->ready && enrich_is_idle(r->w));
+        clock_advance(&r->clock, 11 * 60 * 1000);
+        lane_took_answer(lane_of(r, PROVIDER_LASTFM), ENDPOINT_MAIN, &found);    /* as if our question was answered */
+        enrich_wake(r->w);
+        turn(r, 20);
+    }
+    UNTIL(r, is_done(r));
+    assert_int_equal(ask_db(r, "SELECT count(*) FROM songs WHERE reason = 'gave_up'"), 6);
+}
+
 static void recovery_is_told(void **state)
 {
     struct room *r = *state;
@@ -951,6 +1035,8 @@ int main(void)
         ROOM_TEST(newly_usable_provider_is_asked_for_what_the_others_did_not_know),
         ROOM_TEST(slower_pace_ends_after_a_while),
         ROOM_TEST(one_outage_is_counted_once),
+        ROOM_TEST(an_outage_counts_no_attempt_once_it_is_known), ROOM_TEST(three_outages_fail_no_song),
+        ROOM_TEST(songs_that_fail_for_their_own_sake_are_given_up),
         ROOM_TEST(recovery_is_told),
         ROOM_TEST(rate_is_the_mean_of_a_minute),
         ROOM_TEST(asking_for_one_song_answers),

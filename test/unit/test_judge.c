@@ -76,7 +76,7 @@ static int setup(void **state)
     run_until(r, &r->done);
     assert_int_equal(r->opened_rc, 0);
     r->ev = events_new(&r->loop, &clock_system, 1, on_progress, r);
-    r->judge = judge_new(&clock_system, r->q, r->ev, &(struct judge_hooks){on_changed, on_idle, r, 0});
+    r->judge = judge_new(&r->loop, &clock_system, r->q, r->ev, &(struct judge_hooks){on_changed, on_idle, r, 0});
     *state = r;
     return 0;
 }
@@ -148,6 +148,14 @@ static int add_names(struct db *db, void *arg, struct err *e)
             return rc;
     }
     return 0;
+}
+
+static bool is_waiting(struct rig *r)
+{
+    struct judge_status status;
+
+    judge_status(r->judge, &status);
+    return status.waiting;
 }
 
 static void judge_all(struct rig *r, bool all)
@@ -394,6 +402,91 @@ static void song_that_was_given_up_is_asked_for_by_its_new_names(void **state)
     assert_int_equal(next, id);
 }
 
+static int run_sql(struct db *db, void *arg, struct err *e)
+{
+    return db_exec(db, arg, e);
+}
+
+/* What fails is tried again by itself: nobody wakes the judge. */
+static void verdicts_that_could_not_be_stored_are_stored_later(void **state)
+{
+    struct rig *r = *state;
+    struct song s;
+
+    with_db(r, add_names, (void *)fleet);
+    with_db(r, run_sql, "CREATE TRIGGER broken BEFORE UPDATE OF artist ON songs BEGIN SELECT RAISE(ABORT, 'on purpose'); END");
+    r->idle = false;
+    judge_wake(r->judge, false);
+    while (!is_waiting(r))
+        uv_run(&r->loop, UV_RUN_ONCE);
+    assert_false(r->idle);
+    assert_false(judge_is_idle(r->judge));     /* --once must not call it done */
+    with_db(r, run_sql, "DROP TRIGGER broken");
+    run_until(r, &r->idle);
+    s = song_at(r, fleet[0]);
+    assert_string_equal(s.artist, "Zorvo Kelt");
+    assert_string_equal(s.reason, "library");
+    song_deinit(&s);
+}
+
+static void a_song_that_was_edited_while_its_verdict_waited_stays(void **state)
+{
+    struct rig *r = *state;
+    struct song s;
+    int64_t id;
+
+    with_db(r, add_names, (void *)fleet);
+    s = song_at(r, fleet[0]);
+    id = s.id;
+    song_deinit(&s);
+    with_db(r, run_sql, "CREATE TRIGGER broken BEFORE UPDATE OF artist ON songs WHEN new.metadata_status <> 'manual'"
+                        " BEGIN SELECT RAISE(ABORT, 'on purpose'); END");
+    r->idle = false;
+    judge_wake(r->judge, false);
+    while (!is_waiting(r))
+        uv_run(&r->loop, UV_RUN_ONCE);
+    with_db(r, edit_song, &id);
+    with_db(r, run_sql, "DROP TRIGGER broken");
+    run_until(r, &r->idle);
+    s = song_at(r, fleet[0]);
+    assert_string_equal(s.artist, "Paper Boats");
+    assert_int_equal(s.status, SONG_MANUAL);
+    song_deinit(&s);
+    s = song_at(r, fleet[1]);
+    assert_string_equal(s.artist, "Zorvo Kelt");
+    song_deinit(&s);
+}
+
+/* Names that cannot be read or looked at, either. */
+static void a_library_that_could_not_be_read_is_read_later(void **state)
+{
+    struct rig *r = *state;
+    struct song s;
+
+    with_db(r, add_names, (void *)fleet);
+    with_db(r, run_sql, "ALTER TABLE songs RENAME TO away");
+    r->idle = false;
+    judge_wake(r->judge, false);
+    while (!is_waiting(r))
+        uv_run(&r->loop, UV_RUN_ONCE);
+    with_db(r, run_sql, "ALTER TABLE away RENAME TO songs");
+    run_until(r, &r->idle);
+    s = song_at(r, fleet[0]);
+    assert_string_equal(s.artist, "Zorvo Kelt");
+    song_deinit(&s);
+}
+
+static void it_closes_while_it_waits(void **state)
+{
+    struct rig *r = *state;
+
+    with_db(r, add_names, (void *)fleet);
+    with_db(r, run_sql, "CREATE TRIGGER broken BEFORE UPDATE OF artist ON songs BEGIN SELECT RAISE(ABORT, 'on purpose'); END");
+    judge_wake(r->judge, false);
+    while (!is_waiting(r))
+        uv_run(&r->loop, UV_RUN_ONCE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -403,6 +496,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_rested_on_songs_that_went_is_open_again, setup, teardown),
         cmocka_unit_test_setup_teardown(songs_that_come_later_settle_earlier_ones, setup, teardown),
         cmocka_unit_test_setup_teardown(song_that_was_given_up_is_asked_for_by_its_new_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(verdicts_that_could_not_be_stored_are_stored_later, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_song_that_was_edited_while_its_verdict_waited_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_library_that_could_not_be_read_is_read_later, setup, teardown),
+        cmocka_unit_test_setup_teardown(it_closes_while_it_waits, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
