@@ -177,6 +177,7 @@ void rate_limit_sent(struct rate_limit *r)
 
 void rate_limit_sent_again(struct rate_limit *r)
 {
+    r->last_start += r->interval_ms;
     note_sent(r, now_ms(r));
 }
 

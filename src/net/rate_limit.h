@@ -42,7 +42,8 @@ bool rate_limit_take(struct rate_limit *r);
 void rate_limit_unsent(struct rate_limit *r);
 /* One request for which rate_limit_unsent was called went out now, or never will. */
 void rate_limit_sent(struct rate_limit *r);
-/* A request that was sent went out once more (a redirect, a connection that had died): the server counts it, too. */
+/* A request that was sent went out once more (a redirect, a connection that had died): the server counts it, too, so the next
+ * start comes an interval later for each. */
 void rate_limit_sent_again(struct rate_limit *r);
 
 void rate_limit_set_interval(struct rate_limit *r, double interval_ms);

@@ -179,8 +179,29 @@ static void redirects_and_retries_count_as_well(void **state)
         rate_limit_sent_again(f.limit);
     clock_advance(&f.clock, 205);
     assert_false(rate_limit_take(f.limit));
-    clock_advance(&f.clock, 1010 - 205);
+    clock_advance(&f.clock, 4 * 205);
     assert_true(rate_limit_take(f.limit));
+    teardown(&f);
+}
+
+/* Or a provider that redirects each question would be asked several times as often as it allows. */
+static void what_goes_out_again_is_paid_for(void **state)
+{
+    struct fixture f;
+    uint64_t sent = 0, began;
+
+    setup_manual(&f, 1100);
+    began = f.clock.manual_mono;
+    while (f.clock.manual_mono < began + 600 * 1000) {
+        if (rate_limit_take(f.limit)) {
+            rate_limit_sent_again(f.limit);
+            rate_limit_sent_again(f.limit);
+            rate_limit_sent_again(f.limit);
+            sent += 4;
+        }
+        clock_advance(&f.clock, 10);
+    }
+    assert_in_range(sent, 500, 600 * 1000 / 1100 + 4);
     teardown(&f);
 }
 
@@ -395,6 +416,7 @@ int main(void)
         cmocka_unit_test(a_serial_provider_waits_a_second_from_when_the_request_went_out),
         cmocka_unit_test(requests_that_connect_leave_no_room_for_a_burst),
         cmocka_unit_test(redirects_and_retries_count_as_well),
+        cmocka_unit_test(what_goes_out_again_is_paid_for),
         cmocka_unit_test(never_six_within_a_second_whatever_connecting_takes),
         cmocka_unit_test(one_that_waits_for_an_unsent_request_is_woken_by_its_going_out),
         cmocka_unit_test(changed_interval_counts_from_the_last_start),
