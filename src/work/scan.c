@@ -337,6 +337,8 @@ static void end_sweep(struct scan *s)
     s->due[DUE_PROGRESS] = 0;
     if (s->o.rescan_ms)
         due_in(s, DUE_PERIOD, s->o.rescan_ms);
+    if (s->again)                 /* asked for meanwhile: nothing else may come that would begin it */
+        due_in(s, DUE_QUIET, 0);
     s->retry_now = waits_for_folder(s);
     log_info("scan", "full scan finished ms=%llu files=%llu listed=%llu changed=%llu moved=%llu returned=%llu missing=%llu",
              (unsigned long long)s->status.duration_ms, (unsigned long long)s->status.files,

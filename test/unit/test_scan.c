@@ -33,7 +33,7 @@ static struct fixture {
     struct events *ev;
     struct events_listener *listener;
     struct scan *scan;
-    int opened, changed, settled, closed, song_events, problem_events;
+    int opened, changed, settled, closed, song_events, problem_events, finished_events;
     struct row *rows;
     size_t n_rows;
 } fx;
@@ -74,6 +74,7 @@ static void on_event(void *arg, enum event_kind k, uint64_t seq, struct slice js
     (void)seq;
     assert_non_null(root);
     fx.song_events += k == EVENT_SONG && json_get(root, "song");
+    fx.finished_events += k == EVENT_SCAN && slice_eq_str(slice_of(json_str(root, "state")), "finished");
     fx.problem_events += k == EVENT_SCAN && slice_eq_str(slice_of(json_str(root, "state")), "problem");
     cJSON_Delete(root);
 }
@@ -819,6 +820,24 @@ static void a_hinted_file_that_could_not_be_stored_is_tried_again(void **state)
     assert_int_equal(n_present(), 4);
 }
 
+/* Nothing else is going on that would make it look: no watch, no period. */
+static void a_scan_that_is_asked_for_while_one_runs_comes_right_after_it(void **state)
+{
+    (void)state;
+    put_many("a", 3);
+    start(NULL, false);
+    scan_all(false);
+    scan_start(fx.scan, false);
+    assert_true(status().running);
+    scan_start(fx.scan, false);
+    run_until(&fx.finished_events, 2);
+    for (int turns = 0; turns < 10000 && fx.finished_events < 3; turns++) {
+        uv_run(&fx.loop, UV_RUN_NOWAIT);
+        usleep(100);
+    }
+    assert_int_equal(fx.finished_events, 3);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -848,6 +867,7 @@ int main(void)
         TEST(a_folder_that_appears_later_is_scanned),
         TEST(what_could_not_be_stored_is_tried_again),
         TEST(a_hinted_file_that_could_not_be_stored_is_tried_again),
+        TEST(a_scan_that_is_asked_for_while_one_runs_comes_right_after_it),
         TEST(a_scan_closes_in_the_middle),
     };
 
