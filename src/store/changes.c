@@ -163,14 +163,41 @@ int changes_add_song(struct db *db, struct change_log *log, const struct song *b
     return rc;
 }
 
-int changes_forget(struct db *db, int64_t before_ms, int limit, int64_t *gone, struct err *e)
+/* The last of the next rows in the order of time; returns how many those are, or ERR_. */
+static int look_ahead(struct db *db, int64_t before_ms, int most, struct changes_place *place, struct err *e)
 {
-    struct stmt s = stmt_of(db, "DELETE FROM changes WHERE id IN (SELECT id FROM changes INDEXED BY changes_when"
-                                " WHERE at_ms < ? AND actor <> 'person' ORDER BY at_ms LIMIT ?)", e);
-    int rc;
+    struct stmt s = stmt_of(db, "SELECT at_ms, id FROM changes INDEXED BY changes_when WHERE (at_ms, id) > (?, ?) AND at_ms < ?"
+                                " ORDER BY at_ms, id LIMIT ?", e);
+    int looked = 0, rc;
 
+    stmt_int(&s, place->at_ms);
+    stmt_int(&s, place->id);
     stmt_int(&s, before_ms);
-    stmt_int(&s, limit);
+    stmt_int(&s, most);
+    for (; stmt_row(&s); looked++)
+        *place = (struct changes_place){col_int(&s, 0), col_int(&s, 1)};
+    rc = stmt_end(&s);
+    return rc ? rc : looked;
+}
+
+/* Never over a person's old changes twice: they stay, and may be far more than what there is to forget. */
+int changes_forget(struct db *db, int64_t before_ms, int most, struct changes_place *place, int64_t *gone, bool *end,
+                   struct err *e)
+{
+    struct changes_place from = *place;
+    int looked = look_ahead(db, before_ms, most, place, e), rc;
+    struct stmt s;
+
+    *gone = 0;
+    if (looked < 0)
+        return looked;
+    *end = looked < most;
+    s = stmt_of(db, "DELETE FROM changes WHERE actor <> 'person' AND id IN (SELECT id FROM changes INDEXED BY changes_when"
+                    " WHERE (at_ms, id) > (?, ?) AND (at_ms, id) <= (?, ?))", e);
+    stmt_int(&s, from.at_ms);
+    stmt_int(&s, from.id);
+    stmt_int(&s, place->at_ms);
+    stmt_int(&s, place->id);
     rc = stmt_run(&s);
     *gone = rc ? 0 : db_changed(db);
     return rc;

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "store/evidence.h"
 
-#define STEP 1000                       /* rows of one operation */
+#define STEP 2000                       /* rows that one operation looks at */
 #define DAY_MS (INT64_C(24) * 60 * 60 * 1000)
 
 struct prune {
@@ -16,7 +16,8 @@ struct prune {
     const struct config *config;
     uv_timer_t timer;
     struct dbq_op op;
-    bool running, closing, closed;
+    bool running, closing, closed, end;
+    struct changes_place place;
     int64_t before_ms, deleted, total;
 };
 
@@ -24,7 +25,7 @@ static int prune_run(struct db *db, struct dbq_op *op)
 {
     struct prune *p = container_of(op, struct prune, op);
 
-    return changes_forget(db, p->before_ms, STEP, &p->deleted, &op->err);
+    return changes_forget(db, p->before_ms, STEP, &p->place, &p->deleted, &p->end, &op->err);
 }
 
 static void free_when_done(struct prune *p)
@@ -41,7 +42,7 @@ static void prune_done(struct dbq_op *op, int rc)
     p->total += rc == 0 ? p->deleted : 0;
     if (rc)
         log_warn("prune", "old changes stay for another day: %s", err_text(&op->err));
-    if (rc == 0 && p->deleted == STEP && !p->closing) {
+    if (rc == 0 && !p->end && !p->closing) {
         p->running = true;
         dbq_write(p->q, &p->op);
         return;
@@ -59,6 +60,7 @@ static void on_timer(uv_timer_t *t)
     if (p->running || p->closing)
         return;
     p->before_ms = clock_wall(p->clock) - (int64_t)config_number(p->config, OPT_CHANGES_KEEP_DAYS) * DAY_MS;
+    p->place = (struct changes_place){0};
     p->running = true;
     dbq_write(p->q, &p->op);
 }

@@ -289,19 +289,24 @@ static void the_log_forgets_what_machines_did_long_ago_and_nothing_of_persons(vo
 {
     struct fixture *f = *state;
     struct slice a = SLICE_LIT("a"), b = SLICE_LIT("b");
+    struct changes_place place = {0};
     int64_t gone, machine, person;
+    bool end;
 
     for (int i = 0; i < 40; i++) {
         struct change_log log = {.actor = i % 4 == 0 ? "person" : i % 4 == 1 ? "scan" : "worker", .now_ms = NOW + i};
         assert_int_equal(changes_add(f->db, &log, 1, "artist", a, b, NULL), 0);
         assert_int_equal(changes_add(f->db, &log, 1, "title", a, b, NULL), 0);   /* the same batch, the same moment */
     }
-    assert_int_equal(changes_forget(f->db, NOW, 100, &gone, NULL), 0);
+    assert_int_equal(changes_forget(f->db, NOW, 100, &place, &gone, &end, NULL), 0);
     assert_int_equal(gone, 0);
-    assert_int_equal(changes_forget(f->db, NOW + 20, 12, &gone, NULL), 0);       /* 30 are older; so many at a time */
-    assert_int_equal(gone, 12);
-    assert_int_equal(changes_forget(f->db, NOW + 20, 100, &gone, NULL), 0);
-    assert_int_equal(gone, 18);
+    assert_true(end);
+    assert_int_equal(changes_forget(f->db, NOW + 20, 15, &place, &gone, &end, NULL), 0);   /* so many are looked at a time: */
+    assert_int_equal(gone, 11);                                                    /* four of them are a person's */
+    assert_false(end);
+    assert_int_equal(changes_forget(f->db, NOW + 20, 100, &place, &gone, &end, NULL), 0);
+    assert_int_equal(gone, 19);
+    assert_true(end);
     machine = query_int(f->db, "SELECT count(*) FROM changes WHERE actor <> 'person'");
     person = query_int(f->db, "SELECT count(*) FROM changes WHERE actor = 'person'");
     assert_int_equal(machine, 30);
