@@ -20,6 +20,7 @@
 #include "daemon/reload.h"
 #include "daemon/service.h"
 #include "store/state.h"
+#include "store/undo.h"
 #include "work/event_log.h"
 #include "work/judge.h"
 #include "work/prune.h"
@@ -204,6 +205,7 @@ struct load {
     struct dbq_op op;
     struct daemon *d;
     struct list settings;
+    int64_t taken_back;
 };
 
 struct loaded_setting {
@@ -225,6 +227,8 @@ static int run_load(struct db *db, struct dbq_op *op)
     struct load *l = container_of(op, struct load, op);
     int rc = state_count_start(db, &l->d->start_count, &op->err);
 
+    if (rc == 0)
+        rc = undo_cut_off(db, clock_wall(&clock_system), &l->taken_back, &op->err);
     return rc ? rc : settings_each(db, keep_setting, &l->settings, &op->err);
 }
 
@@ -268,6 +272,9 @@ static int open_database(struct daemon *d, struct err *e)
         dbq_write(d->q, &load.op);
         rc = wait_for(d);
         apply_settings(d, &load.settings);
+        if (load.taken_back)
+            log_warn("main", "a change of many songs was cut off when the last run ended; the %lld songs that had it are as before",
+                     (long long)load.taken_back);
     }
     if (rc) {
         *e = d->waited_err;

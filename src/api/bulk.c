@@ -3,7 +3,8 @@
  * The set is gathered in steps on the reader: every song of the filter that the action concerns, with its version and, for
  * accept, its candidate. A preview answers with a page of it and its fingerprint, a hash over all of it. Doing it gathers
  * anew and goes on only when the fingerprint is the same; each song is then changed only at the version gathered. When one
- * was changed even so, what is done already is taken back and the answer is 409: all of the preview is done, or nothing. */
+ * was changed even so, or a step fails, what is done already is taken back: all of the preview is done, or nothing. What is cut
+ * off by the end of the process is taken back at the next start (store/undo.h). Queueing again has no way back and needs none. */
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,9 @@ struct bulk_op {
     struct json_out page;
     struct buf page_text;
     int64_t batch;
+    bool open; /* the batch is marked as not yet whole */
+    int failed; /* why it is being taken back */
+    struct err failed_err;
     struct undo undo;
     struct queue_result queued;
     struct buf told;
@@ -229,6 +233,18 @@ static int apply_one(struct bulk_op *b, const struct item *i, struct err *e)
     }
 }
 
+/* The first step of several says that more is to come, the last that it is whole. */
+static int mark_step(struct bulk_op *b, bool last, struct err *e)
+{
+    bool first = b->batch && !last && !b->open;
+
+    if (first) {
+        b->open = true;
+        return undo_mark_open(b->db, b->batch, e);
+    }
+    return last && b->open ? undo_mark_closed(b->db, b->batch, e) : 0;
+}
+
 /* A failing step is rolled back as a whole: *at stays where the next one would begin. */
 static int apply(struct bulk_op *b, struct err *e)
 {
@@ -237,6 +253,8 @@ static int apply(struct bulk_op *b, struct err *e)
 
     for (size_t i = b->at; rc == 0 && i < end; i++)
         rc = apply_one(b, &b->items[i], e);
+    if (rc == 0)
+        rc = mark_step(b, end == b->n, e);
     if (rc)
         return rc;
     for (; b->at < end; b->at++)
@@ -255,6 +273,8 @@ static int take_back(struct bulk_op *b, struct err *e)
         if (rc == ERR_EXISTS)   /* changed by somebody since: that stands */
             rc = 0;
     }
+    if (rc >= 0 && b->at == 0)
+        rc = undo_mark_closed(b->db, b->batch, e);
     return rc < 0 ? rc : 0;
 }
 
@@ -318,11 +338,32 @@ static bool answer_done(struct bulk_op *b)
     return true;
 }
 
-/* A song of the set was changed or went while the others were done. */
-static bool start_taking_back(struct bulk_op *b)
+/* Nothing of it stands. */
+static bool answer_undone(struct bulk_op *b)
 {
-    if (b->at == 0 || !b->batch)
+    if (b->failed == ERR_STALE || b->failed == ERR_NOT_FOUND)
         return answer_changed(b);
+    request_reply_error(b->o.req, b->failed, &b->failed_err);
+    return true;
+}
+
+/* Some of it stands, and cannot be taken back now: the disk is full, or the service ends. */
+static bool answer_half_done(struct bulk_op *b, int rc)
+{
+    struct err e = {0};
+
+    err_set(&e, rc, "the change of %zu songs was cut off; what was done of it is taken back at the next start", b->n);
+    request_reply_error(b->o.req, rc, &e);
+    return true;
+}
+
+/* A song of the set was changed or went while the others were done, or a step could not be stored. */
+static bool start_taking_back(struct bulk_op *b, int rc)
+{
+    b->failed = rc;
+    b->failed_err = b->o.op.err;
+    if (b->at == 0 || !b->batch)
+        return answer_undone(b);
     b->undo = (struct undo){.batch = b->batch, .now_ms = b->o.now_ms};
     b->phase = BULK_TAKE_BACK;
     buf_reset(&b->told);
@@ -354,10 +395,10 @@ static bool bulk_answer(struct api_op *o, int rc)
 {
     struct bulk_op *b = container_of(o, struct bulk_op, o);
 
-    if (b->phase == BULK_APPLY && (rc == ERR_STALE || rc == ERR_NOT_FOUND))
-        return start_taking_back(b);
+    if (b->phase == BULK_APPLY && rc)
+        return start_taking_back(b, rc);
     if (rc)
-        return api_op_answer(o, rc);
+        return b->phase == BULK_TAKE_BACK ? answer_half_done(b, rc) : api_op_answer(o, rc);
     if (b->phase == BULK_GATHER)
         return after_gathering(b);
     if (b->phase == BULK_APPLY ? b->at < b->n : b->at > 0) {
@@ -367,7 +408,7 @@ static bool bulk_answer(struct api_op *o, int rc)
     if (b->phase == BULK_APPLY)
         return answer_done(b);
     events_publish(o->api->d.events, EVENT_GAP, "\"reason\":\"many songs changed at once; read the list again\"");
-    return answer_changed(b);
+    return answer_undone(b);
 }
 
 static void bulk_release(struct api_op *o)

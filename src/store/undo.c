@@ -355,3 +355,70 @@ int undo_batch(struct db *db, struct undo *u, int64_t **song_ids, size_t *n, str
     }
     return rc;
 }
+
+/* --- what was cut off ---------------------------------------------------------------------------- */
+
+#define OPEN_BATCH "open_batch "   /* and its number: a key of enrichment_state */
+
+static int state_run(struct db *db, const char *sql, int64_t batch, struct err *e)
+{
+    struct stmt s = stmt_of(db, sql, e);
+
+    stmt_int(&s, batch);
+    return stmt_run(&s);
+}
+
+int undo_mark_open(struct db *db, int64_t batch, struct err *e)
+{
+    return state_run(db, "INSERT OR IGNORE INTO enrichment_state(key, value) VALUES ('" OPEN_BATCH "' || ?1, ?1)", batch, e);
+}
+
+int undo_mark_closed(struct db *db, int64_t batch, struct err *e)
+{
+    return state_run(db, "DELETE FROM enrichment_state WHERE key = '" OPEN_BATCH "' || ?", batch, e);
+}
+
+/* The next one that is open; 0 when there is none. */
+static int next_open(struct db *db, int64_t *batch, struct err *e)
+{
+    struct stmt s = stmt_of(db, "SELECT CAST(value AS INTEGER) FROM enrichment_state WHERE key GLOB '" OPEN_BATCH "*' LIMIT 1", e);
+    int rc;
+
+    *batch = 0;
+    rc = stmt_run_int(&s, batch);
+    return rc < 0 ? rc : 0;
+}
+
+static int take_back(struct db *db, struct undo *u, int64_t *songs, struct err *e)
+{
+    enum { STEP = 500 };
+    int64_t ids[STEP], after = 0;
+    int n = STEP, rc = 0;
+
+    while (rc >= 0 && n == STEP) {
+        n = undo_songs(db, u, after, ids, STEP, e);
+        for (int i = 0; rc >= 0 && i < n; i++) {
+            rc = undo_song(db, u, ids[i], e);
+            *songs += rc == UNDO_CHANGED;
+            if (rc == ERR_EXISTS)   /* changed by somebody since: that stands */
+                rc = 0;
+        }
+        after = n > 0 ? ids[n - 1] : after;
+    }
+    return n < 0 ? n : rc < 0 ? rc : undo_mark_closed(db, u->batch, e);
+}
+
+int undo_cut_off(struct db *db, int64_t now_ms, int64_t *songs, struct err *e)
+{
+    struct undo u = {.now_ms = now_ms};
+    int rc;
+
+    *songs = 0;
+    while ((rc = next_open(db, &u.batch, e)) == 0 && u.batch) {
+        u.written = 0;
+        rc = take_back(db, &u, songs, e);
+        if (rc)
+            break;
+    }
+    return rc;
+}

@@ -1,9 +1,11 @@
 """One decision about many songs over HTTP against the real daemon: the preview is what is then done."""
+import http.client
+import sqlite3
 import threading
 
 import pytest
 
-from conftest import started
+from conftest import started, wait_for
 from fake.catalogue import Catalogue, Song
 from fake.providers import FakeProviders
 
@@ -153,3 +155,100 @@ def test_people_and_the_worker_may_write_while_it_runs(make_daemon):
         assert d.get("worklist")["total"] == count
     finally:
         known.stop()
+
+
+MANY = 4000
+
+
+def quietly(call, *args):
+    try:
+        return call(*args)
+    except (OSError, http.client.HTTPException):
+        return None
+
+
+@pytest.mark.parametrize("end", ["kill", "stop"])
+def test_a_bulk_change_that_is_cut_off_is_taken_back_at_the_next_start(still, end):
+    """All of the preview is done or nothing, also when the process is killed or told to end in the middle of it."""
+    started(still, *["Band %04d - Tune %04d.mp4" % (i, i) for i in range(MANY)])
+    want = {"filter": {}, "action": "verify"}
+    cut = 0
+    for attempt in range(4):
+        before = {s["id"]: values(s) for s in still.songs_list()}
+        shown, answers = preview(still, **want), []
+        assert shown["count"] == MANY
+
+        thread = threading.Thread(target=lambda: answers.append(quietly(lambda: do(still, shown["fingerprint"], **want))))
+        thread.start()
+        wait_for(lambda: answers or still.get("progress")["by_status"]["manual"] > 0, "its beginning")
+        still.kill() if end == "kill" else still.stop()
+        thread.join()
+        db = sqlite3.connect(still.database)
+        left = db.execute("SELECT count(*) FROM songs WHERE metadata_status = 'manual'").fetchone()[0]
+        db.close()
+        answered = answers[0] and answers[0].status == 200
+        assert left or not answered
+        cut += 0 < left < MANY
+        still.start()
+        progress = still.get("progress")
+        done = progress["by_status"]["manual"]
+        if answered:
+            assert done == MANY                        # nothing acknowledged is lost
+        assert done in (0, MANY), "half of it is done"
+        if 0 < left < MANY:
+            assert done == 0 and "was cut off when the last run ended" in still.log
+            assert progress["queue_remaining"] == MANY
+        if done == MANY:
+            still.post("undo", {"since": "2020-01-01", "actor": "person"})
+        assert {s["id"]: values(s) for s in still.songs_list()} == before
+        if cut:
+            break
+    assert cut, "it was never in the middle: the test showed nothing"
+    still.stop()
+    still.start()
+    assert "was cut off" not in still.log              # once is enough
+    assert do(still, preview(still, **want)["fingerprint"], **want).status == 200
+    still.stop()
+    still.start()
+    assert still.get("progress")["by_status"]["manual"] == MANY
+
+
+def test_an_undo_that_is_cut_off_is_finished_by_the_same_request(still):
+    started(still, *["Band %04d - Tune %04d.mp4" % (i, i) for i in range(MANY)])
+    want, cut = {"filter": {}, "action": "verify"}, 0
+    for attempt in range(4):
+        batch = do(still, preview(still, **want)["fingerprint"], **want).json["batch"]
+        thread = threading.Thread(target=lambda: quietly(still.post, "undo", {"batch": batch}))
+        thread.start()
+        wait_for(lambda: still.get("progress")["by_status"]["manual"] < MANY, "its beginning")
+        still.kill()
+        thread.join()
+        still.start()
+        left = still.get("progress")["by_status"]["manual"]
+        if left:
+            assert still.post("undo", {"batch": batch}).json["count"] == left
+        assert still.get("progress")["by_status"]["manual"] == 0
+        cut += 0 < left < MANY
+        if cut:
+            break
+    assert cut, "it was never in the middle: the test showed nothing"
+
+
+def test_a_bulk_change_that_fails_in_the_middle_is_taken_back_at_once(still):
+    started(still, *["Band %04d - Tune %04d.mp4" % (i, i) for i in range(450)])
+    before = everything(still)
+    db = sqlite3.connect(still.database, timeout=60)
+    db.execute("CREATE TRIGGER broken BEFORE UPDATE OF metadata_status ON songs WHEN new.id = 333 AND new.metadata_status = 'manual'"
+               " BEGIN SELECT RAISE(ABORT, 'broken on purpose'); END")
+    want = {"filter": {}, "action": "verify"}
+    shown = preview(still, **want)
+    failed = do(still, shown["fingerprint"], **want)
+    assert failed.status >= 500, failed.body
+    assert still.get("progress")["by_status"]["manual"] == 0
+    assert {i: values(s) for i, s in everything(still).items()} == {i: values(s) for i, s in before.items()}
+    db.execute("DROP TRIGGER broken")
+    db.close()
+    assert do(still, preview(still, **want)["fingerprint"], **want).status == 200
+    still.stop()
+    still.start()
+    assert still.get("progress")["by_status"]["manual"] == 450 and "was cut off" not in still.log
