@@ -95,18 +95,20 @@ class FakeProviders:
     """Start with start(), stop with stop(); usable from another thread meanwhile."""
 
     def __init__(self, catalogue=None, lastfm_key="k" * 32, limits=True, latency=(0.0, 0.0), tls=None, seed=1,
-                 token="11111111-2222-3333-4444-555555555555"):
+                 token="11111111-2222-3333-4444-555555555555", speed=1):
         self.catalogue = catalogue or Catalogue()
         self.lastfm_key = lastfm_key
         self.latency = latency
         self.tls = tls                        # (cert file, key file) or None
         self.random = random.Random(seed)
+        self.speed = speed                    # seconds that pass for us in one of the machine, for a daemon whose clock runs so fast
         self.token = token                    # of ListenBrainz
         self.faults = {name: [] for name in PROVIDERS + ENDPOINTS}
         self.arrivals = {name: [] for name in PROVIDERS + ENDPOINTS}
         self.earliest = {name: [] for name in PROVIDERS + ENDPOINTS}   # when each may have arrived, where this process was slow
         self.asked = {name: [] for name in PROVIDERS + ENDPOINTS}   # what each request asked for
         self.poison = None                    # a pair with this text breaks ListenBrainz' matcher
+        self.failed = []                      # (fault, endpoint, what was asked) of each question that got a fault
         self.broken = []                      # limits that a client did not keep
         self.user_agents = set()
         self.in_flight = {name: 0 for name in PROVIDERS}
@@ -207,7 +209,7 @@ class FakeProviders:
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                arrived, earliest = time.monotonic(), self._selector.looks[0]
+                arrived, earliest = time.monotonic() * self.speed, self._selector.looks[0] * self.speed
                 lines = head.decode("latin-1").split("\r\n")
                 method, target, _ = lines[0].split(" ", 2)
                 headers = {k.strip().lower(): v.strip() for k, _, v in (l.partition(":") for l in lines[1:] if l)}
@@ -239,8 +241,9 @@ class FakeProviders:
             if reply is None:
                 fault = self._fault(provider) or self._fault(endpoint)
                 if fault:
+                    self.failed.append((fault, endpoint, self.asked[endpoint][-1]))
                     return await self._misbehave(fault, provider, target, writer)
-                await asyncio.sleep(self.random.uniform(*self.latency))
+                await asyncio.sleep(self.random.uniform(*self.latency) / self.speed)
                 reply = (self._lastfm(query) if provider == "lastfm" else
                          self._musicbrainz(url.path, query) if provider == "musicbrainz" else
                          self._listenbrainz(endpoint, method, headers, body))
@@ -343,13 +346,13 @@ class FakeProviders:
             for _ in range(600):
                 writer.write(b" ")
                 await writer.drain()
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.2 / self.speed)
             return False
         if kind == "reset":
             writer.transport.abort()
             return False
         if kind == "hang":
-            await asyncio.sleep(60)
+            await asyncio.sleep(60 / self.speed)
             return False
         raise ValueError("unknown fault " + kind)
 

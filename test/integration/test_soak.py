@@ -1,6 +1,7 @@
 """Weeks of a library in a short while: songs come, change, move and go, day after day. Memory, files and descriptors stay as they were.
 
-SONGBOOKD_SOAK_DAYS and SONGBOOKD_SOAK_SONGS (a day) set how much; test/long/run gives it 100,000 songs.
+Both clocks of the daemon are turned on by a day at a time, so that what it does daily happens. SONGBOOKD_SOAK_DAYS and
+SONGBOOKD_SOAK_SONGS (a day) set how much; test/long/run gives it 100,000 songs.
 """
 import os
 import pathlib
@@ -8,6 +9,7 @@ import random
 import shutil
 import sqlite3
 import subprocess
+import sys
 import time
 
 import pytest
@@ -17,6 +19,15 @@ from conftest import BUILD, clean_environment, wait_for
 DAYS = int(os.environ.get("SONGBOOKD_SOAK_DAYS", 6))
 SONGS = int(os.environ.get("SONGBOOKD_SOAK_SONGS", 150))
 SEED = int(os.environ.get("SONGBOOKD_SOAK_SEED", 7))
+KEEP_DAYS = max(2, DAYS // 8)          # what the worker changed is kept for so long
+
+
+def machine_changes(d, now):
+    """How many the worker and the scan made, and how many days old the oldest is."""
+    db = sqlite3.connect("file:%s?mode=ro" % d.database, uri=True)
+    n, oldest = db.execute("SELECT count(*), min(at_ms) FROM changes WHERE actor <> 'person'").fetchone()
+    db.close()
+    return n, (now - oldest / 1000) / 86400 if n else 0
 
 
 def figures(d):
@@ -33,10 +44,11 @@ def test_weeks_of_changes_leave_nothing_behind(make_daemon, fake, tmp_path):
     dice, clock, names, serial = random.Random(SEED), tmp_path / "clock", {}, 0
     clock.write_text("+0")
     fake.catalogue.any_share = 0.7
-    d = make_daemon(fake=fake, args=["--set", "lastfm.rate=1000", "--set", "musicbrainz.rate=1000", "--events", str(tmp_path / "d" / "events"),
-                                     "--set", "library.watch=no"],
+    rates = [part for name in ("lastfm", "musicbrainz", "listenbrainz") for part in ("--set", name + ".rate=1000")]
+    d = make_daemon(fake=fake, args=[*rates, "--events", str(tmp_path / "d" / "events"), "--set", "library.watch=no",
+                                     "--set", "changes.keep_days=%d" % KEEP_DAYS],
                     env={"LD_PRELOAD": library, "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
-                         "FAKETIME_DONT_FAKE_MONOTONIC": "1", "ASAN_OPTIONS": "detect_leaks=0:verify_asan_link_order=0"})
+                         "ASAN_OPTIONS": "detect_leaks=0:verify_asan_link_order=0"})
     d.start()
     days = []
     for day in range(DAYS):
@@ -62,8 +74,11 @@ def test_weeks_of_changes_leave_nothing_behind(make_daemon, fake, tmp_path):
         d.wait_done(900)
         if day % 3 == 2:
             assert d.post("forget", {"all": True}).status in (200, 422)
+        now = time.time() + day * 86400
+        wait_for(lambda: machine_changes(d, now)[1] < KEEP_DAYS + 1.5, "old changes to be forgotten")
         days.append(figures(d))
-        print("day %d: %d songs %s" % (day, len(names), days[-1]))
+        print("day %d: %d songs %s, changes of %d days: %d" % (day, len(names), days[-1], *reversed(machine_changes(d, now))))
+        sys.stdout.flush()
     first, last = days[len(days) // 3], days[-1]
     grown = 2 * 1024 * len(names) / SONGS / 64
     assert last["descriptors"] <= first["descriptors"] + 3
