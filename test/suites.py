@@ -91,11 +91,12 @@ def fuzz(fuzzer):
     seeds, words = ROOT / "test/fuzz" / ("seeds_" + name), ROOT / "test/fuzz" / (name + ".dict")
     corpus.mkdir(exist_ok=True)
     with open(log, "wb") as out:
-        rc = call([fuzzer, "-max_total_time=%d" % FUZZ_SECONDS, "-max_len=70000", "-timeout=120", "-rss_limit_mb=2048", "-verbosity=0",
+        rc = call([fuzzer, "-max_total_time=%d" % FUZZ_SECONDS, "-max_len=70000", "-timeout=120", "-rss_limit_mb=2048",
                    "-print_final_stats=1", "-artifact_prefix=%s/" % (ROOT / "build-fuzz"), *(["-dict=%s" % words] if words.exists() else []),
                    corpus, *([seeds] if seeds.is_dir() else [])], stdout=out, stderr=out).returncode
     lines = log.read_text(errors="replace").splitlines()
-    shown = lines[-100:] if rc else [line for line in lines if "number_of_executed_units" in line]
+    reached = [line for line in lines if " cov: " in line]       # edges and features, as libFuzzer counts them
+    shown = lines[-100:] if rc else [line for line in lines if "number_of_executed_units" in line] + reached[-1:]
     print("\n".join(shown), flush=True)
     return rc == 0
 

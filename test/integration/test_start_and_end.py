@@ -6,6 +6,8 @@ import sqlite3
 import subprocess
 import time
 
+import pytest
+
 from conftest import BUILD, Stopwatch, clean_environment, wait_for
 
 
@@ -54,6 +56,18 @@ def test_public_address_without_token_is_refused(tmp_path):
     assert r.returncode == 78
     one_sentence(r, "token")
     assert not (tmp_path / "db").exists()
+
+
+@pytest.mark.parametrize("mode,text,why", [(0o644, "t" * 40, "chmod 600"), (0o640, "t" * 40, "chmod 600"), (0o600, "zq7xw", "too short"),
+                                           (0o600, "", "16 characters")])
+def test_a_token_file_that_others_can_read_or_that_holds_little_is_refused(tmp_path, mode, text, why):
+    token = tmp_path / "token"
+    token.write_text(text)
+    token.chmod(mode)
+    r = run("--config", os.devnull, "--database", tmp_path / "db", "--set", "server.token_file=%s" % token, "--listen", "0.0.0.0:0", tmp_path)
+    assert r.returncode == 78
+    one_sentence(r, why)
+    assert not text or text not in r.stderr
 
 
 def test_a_key_on_the_command_line_is_refused(tmp_path):
