@@ -78,10 +78,11 @@ def suite_valgrind():
 
 
 def suite_tsan():
-    """the store queue under ThreadSanitizer"""
-    if not build("build-tsan", "clang", "-Db_sanitize=thread", "-Db_lundef=false", targets=["test/unit/test_dbq"]):
+    """what works on the pool, under ThreadSanitizer"""
+    names = ["dbq", "judge", "scan", "walk", "pk", "batch", "http_client"]
+    if not build("build-tsan", "clang", "-Db_sanitize=thread", "-Db_lundef=false", targets=["test/unit/test_" + n for n in names]):
         return 0, 1
-    return unit("build-tsan", {"TSAN_OPTIONS": "halt_on_error=1"}, ["dbq"])
+    return unit("build-tsan", {"TSAN_OPTIONS": "halt_on_error=1 suppressions=%s" % (ROOT / "test/tsan.supp")}, names)
 
 
 def fuzz(fuzzer):

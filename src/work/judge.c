@@ -42,7 +42,7 @@ struct judge {
     enum state state;
     struct library *library;       /* NULL while it is set aside */
     int64_t aside;                 /* it was, when it knew the songs up to this id: their verdicts are stored; 0 none to skip */
-    size_t names_aside;
+    struct judge_status status;    /* as of the last operation's end: while one is in flight the library is its own */
     bool resting;
 
     bool want_new, want_all;       /* pages are to be read */
@@ -57,7 +57,7 @@ struct judge {
     char *told[TELL_MAX];
     size_t n_told, n_changed;
     int64_t now_ms;
-    uint64_t pool_ms, decided;
+    uint64_t op_ms;                /* of the last operation, on the pool */
 
     bool closing;
     void (*closed)(void *arg);
@@ -114,7 +114,7 @@ static int run_read(struct db *db, struct dbq_op *op)
         catch_up(j);
     if (rc == 0 && j->page_end && j->reading_all)
         library_drop_unseen(j->library, j->round);
-    j->pool_ms += clock_mono(&clock_system) - begun;
+    j->op_ms = clock_mono(&clock_system) - begun;
     return rc;
 }
 
@@ -170,7 +170,7 @@ static int run_look(struct db *db, struct dbq_op *op)
         if (rc == ERR_NOT_FOUND)
             rc = 0;
     }
-    j->pool_ms += clock_mono(&clock_system) - begun;
+    j->op_ms = clock_mono(&clock_system) - begun;
     return rc;
 }
 
@@ -226,7 +226,7 @@ static void stored(struct judge *j, int rc)
     if (rc == 0) {
         for (size_t i = 0; i < j->n_told; i++)
             events_publish(j->ev, EVENT_SONG, j->told[i]);
-        j->decided += j->n_changed;
+        j->status.decided += j->n_changed;
         if (j->n_changed) {
             events_progress_changed(j->ev);
             j->hooks.changed(j->hooks.arg);
@@ -289,12 +289,23 @@ static void try_again_later(struct judge *j)
     uv_timer_start(&j->retry, on_retry, j->retry_ms, 0);
 }
 
+static void take_status(struct judge *j)
+{
+    j->status.pool_ms += j->op_ms;
+    j->op_ms = 0;
+    if (j->library) {
+        j->status.names = library_count(j->library);
+        j->status.bytes = library_bytes(j->library);
+    }
+}
+
 static void op_done(struct dbq_op *op, int rc)
 {
     struct judge *j = container_of(op, struct judge, op);
     enum state was = j->state;
 
     j->state = JUDGE_IDLE;
+    take_status(j);
     if (rc && rc != ERR_CLOSED)
         log_error("judge", "the library cannot be judged, trying again: %s", op->err.text[0] ? op->err.text : err_sentence(rc));
     if (was == JUDGE_READ)
@@ -343,9 +354,9 @@ static void set_aside(struct judge *j)
     if (!j->library || !j->resting || library_count(j->library) <= j->hooks.keep)
         return;
     j->aside = j->cursor;
-    j->names_aside = library_count(j->library);
     library_free(j->library);
     j->library = NULL;
+    j->status.bytes = 0;
 }
 
 static void judge_step(struct judge *j)
@@ -410,9 +421,8 @@ bool judge_is_idle(const struct judge *j)
 
 void judge_status(const struct judge *j, struct judge_status *out)
 {
-    *out = (struct judge_status){.names = j->library ? library_count(j->library) : j->names_aside, .decided = j->decided,
-                                 .bytes = j->library ? library_bytes(j->library) : 0, .pool_ms = j->pool_ms,
-                                 .waiting = uv_is_active((const uv_handle_t *)&j->retry)};
+    *out = j->status;
+    out->waiting = uv_is_active((const uv_handle_t *)&j->retry);
 }
 
 void judge_close(struct judge *j, void (*closed)(void *arg), void *arg)
