@@ -273,7 +273,7 @@ static int open_database(struct daemon *d, struct err *e)
         rc = wait_for(d);
         apply_settings(d, &load.settings);
         if (load.taken_back)
-            log_warn("main", "a change of many songs was cut off when the last run ended; the %lld songs that had it are as before",
+            log_warn("main", "a change of many songs was cut off when the last run ended: %lld songs are as before",
                      (long long)load.taken_back);
     }
     if (rc) {

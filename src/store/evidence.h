@@ -65,8 +65,8 @@ struct changes_filter {
 /* *next is the `before` of the next page, 0 at the end; a page may be shorter than the limit although there is a next one. */
 int changes_page(struct db *db, const struct changes_filter *f, void (*row)(const struct change *c, void *arg), void *arg,
                  int64_t *next, struct err *e);
-/* Forgets what worker and scan did before that time, oldest first; what a person did is never forgotten. Looks at `most` rows from
- * *place on (zero at first) and moves it; *gone tells how many were forgotten, *end that nothing older is left to look at. */
+/* Forgets what worker and scan did before that time, oldest first; what a person did is never forgotten. Looks at `most` rows
+ * from *place on (zero at first) and moves it; *gone tells how many were forgotten, *end that nothing older is left to see. */
 struct changes_place { int64_t at_ms, id; };
 int changes_forget(struct db *db, int64_t before_ms, int most, struct changes_place *place, int64_t *gone, bool *end,
                    struct err *e);

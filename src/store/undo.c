@@ -381,7 +381,8 @@ int undo_mark_closed(struct db *db, int64_t batch, struct err *e)
 /* The next one that is open; 0 when there is none. */
 static int next_open(struct db *db, int64_t *batch, struct err *e)
 {
-    struct stmt s = stmt_of(db, "SELECT CAST(value AS INTEGER) FROM enrichment_state WHERE key GLOB '" OPEN_BATCH "*' LIMIT 1", e);
+    struct stmt s = stmt_of(db, "SELECT CAST(value AS INTEGER) FROM enrichment_state WHERE key GLOB '" OPEN_BATCH "*'"
+                                " LIMIT 1", e);
     int rc;
 
     *batch = 0;

@@ -40,8 +40,8 @@ int undo_check(struct db *db, struct undo *u, int64_t id, struct err *e);
  * rolls back, as dbq does. *song_ids (new memory) lists what changed. */
 int undo_batch(struct db *db, struct undo *u, int64_t **song_ids, size_t *n, struct err *e);
 
-/* A change of many songs that takes several operations: the first of them marks its batch as open, the last as closed. What is open
- * at the next start was cut off (kill -9, a pulled plug, the end of the service). Harmless for what is closed already. */
+/* A change of many songs that takes several operations: the first of them marks its batch as open, the last as closed. What is
+ * open at the next start was cut off (kill -9, a pulled plug, the end of the service). Harmless for what is closed already. */
 int undo_mark_open(struct db *db, int64_t batch, struct err *e);
 int undo_mark_closed(struct db *db, int64_t batch, struct err *e);
 /* Takes everything back that was cut off, but where a later change stands on it; *songs counts what changed. At the start. */
