@@ -576,12 +576,24 @@ static bool scan_gone(struct daemon *d)
     return more;
 }
 
+/* At the end of each comes on_scan_settled, or on_scan_changed once more. */
+static bool more_songs_come(struct daemon *d)
+{
+    struct scan_status s;
+
+    scan_status(d->scan, &s);
+    return s.running || (d->pikaraoke && pikaraoke_is_reading(d->pikaraoke));
+}
+
 static void on_scan_changed(void *arg)
 {
     struct daemon *d = arg;
 
     d->last_activity = clock_mono(&clock_system);
-    judge_wake(d->judge, scan_gone(d));
+    if (more_songs_come(d))
+        judge_more(d->judge);
+    else
+        judge_wake(d->judge, scan_gone(d));
     enrich_wake(d->enrich);
 }
 

@@ -136,7 +136,7 @@ def bench_scan():
             d.start()
             firsts.append(scan_ms(d))
             d.wait_listed(FILES)
-            before = transactions(d)
+            before = transactions_at_rest(d)
             d.post("scan")    # it runs when this is answered
             agains.append(scan_ms(d))
             written += transactions(d) - before
@@ -157,6 +157,15 @@ def bench_scan():
 
 def transactions(d):
     return d.get("progress")["store"]["transactions"]
+
+
+def transactions_at_rest(d):
+    """Once the names of the whole library are decided, which takes some more of them."""
+    last = -1
+    while last != (now := transactions(d)):
+        last = now
+        time.sleep(1.5)
+    return now
 
 
 def rounded(values):
