@@ -1,8 +1,8 @@
 /* Names decided by the whole library; see judge.h.
  *
  * READ (reader): the next page of paths; a new one is read and remembered. LOOK (reader): the next songs whose verdict may have
- * changed; those that stand otherwise are collected. STORE (writer): what was collected. The library is touched by the operation
- * in flight alone, so it needs no lock.
+ * changed; those that stand otherwise are collected. STORE (writer): what was collected, when it is enough or all. The library
+ * is touched by the operation in flight alone, so it needs no lock.
  *
  * An operation that fails (a full disk) is followed by a wait, longer each time. Verdicts that were not stored are kept; they
  * name the version they were made for, so that they change nothing when the song was changed meanwhile. */
@@ -18,8 +18,10 @@
 #include "song/song_json.h"
 #include "store/songs.h"
 
-#define PAGE_NAMES 500
-#define LOOK_SONGS 200
+/* A page of the dashboard waits for the operation that runs: about a millisecond. */
+#define PAGE_NAMES 100
+#define LOOK_SONGS 40
+#define VERDICTS_MAX 200     /* stored together */
 #define TELL_MAX 50          /* song events of one operation; a flood is told by progress alone */
 #define RETRY_FIRST_MS 2000
 #define RETRY_LAST_MS (64 * 1000)
@@ -42,7 +44,7 @@ struct judge {
     enum state state;
     struct library *library;       /* NULL while it is set aside */
     int64_t aside;                 /* it was, when it knew the songs up to this id: their verdicts are stored; 0 none to skip */
-    struct judge_status status;    /* as of the last operation's end: while one is in flight the library is its own */
+    uint64_t names, bytes;         /* what it knows, as of the last operation; bytes 0 while it is set aside */
     bool resting;
 
     bool want_new, want_all;       /* pages are to be read */
@@ -52,12 +54,13 @@ struct judge {
     int64_t cursor, page_last;
     size_t page_rows;
 
-    struct verdict verdict[LOOK_SONGS];
+    struct verdict verdict[VERDICTS_MAX];
     size_t n_verdicts;
     char *told[TELL_MAX];
     size_t n_told, n_changed;
     int64_t now_ms;
-    uint64_t op_ms;                /* of the last operation, on the pool */
+    uint64_t took_ns;              /* the last operation, on the pool */
+    uint64_t pool_ns, decided;
 
     bool closing;
     void (*closed)(void *arg);
@@ -102,7 +105,7 @@ static void count_row(int64_t id, struct slice path, void *arg)
 static int run_read(struct db *db, struct dbq_op *op)
 {
     struct judge *j = container_of(op, struct judge, op);
-    uint64_t begun = clock_mono(&clock_system);
+    uint64_t begun = uv_hrtime();
     int rc;
 
     j->page_rows = 0;
@@ -114,7 +117,7 @@ static int run_read(struct db *db, struct dbq_op *op)
         catch_up(j);
     if (rc == 0 && j->page_end && j->reading_all)
         library_drop_unseen(j->library, j->round);
-    j->op_ms = clock_mono(&clock_system) - begun;
+    j->took_ns = uv_hrtime() - begun;
     return rc;
 }
 
@@ -155,7 +158,7 @@ static void look_at(struct judge *j, const struct song *s)
 static int run_look(struct db *db, struct dbq_op *op)
 {
     struct judge *j = container_of(op, struct judge, op);
-    uint64_t begun = clock_mono(&clock_system);
+    uint64_t begun = uv_hrtime();
     int64_t ids[LOOK_SONGS];
     size_t n = library_take_changed(j->library, ids, LOOK_SONGS);
     int rc = 0;
@@ -170,7 +173,7 @@ static int run_look(struct db *db, struct dbq_op *op)
         if (rc == ERR_NOT_FOUND)
             rc = 0;
     }
-    j->op_ms = clock_mono(&clock_system) - begun;
+    j->took_ns = uv_hrtime() - begun;
     return rc;
 }
 
@@ -226,7 +229,7 @@ static void stored(struct judge *j, int rc)
     if (rc == 0) {
         for (size_t i = 0; i < j->n_told; i++)
             events_publish(j->ev, EVENT_SONG, j->told[i]);
-        j->status.decided += j->n_changed;
+        j->decided += j->n_changed;
         if (j->n_changed) {
             events_progress_changed(j->ev);
             j->hooks.changed(j->hooks.arg);
@@ -291,11 +294,11 @@ static void try_again_later(struct judge *j)
 
 static void take_status(struct judge *j)
 {
-    j->status.pool_ms += j->op_ms;
-    j->op_ms = 0;
+    j->pool_ns += j->took_ns;
+    j->took_ns = 0;
     if (j->library) {
-        j->status.names = library_count(j->library);
-        j->status.bytes = library_bytes(j->library);
+        j->names = library_count(j->library);
+        j->bytes = library_bytes(j->library);
     }
 }
 
@@ -305,7 +308,6 @@ static void op_done(struct dbq_op *op, int rc)
     enum state was = j->state;
 
     j->state = JUDGE_IDLE;
-    take_status(j);
     if (rc && rc != ERR_CLOSED)
         log_error("judge", "the library cannot be judged, trying again: %s", op->err.text[0] ? op->err.text : err_sentence(rc));
     if (was == JUDGE_READ)
@@ -314,6 +316,7 @@ static void op_done(struct dbq_op *op, int rc)
         stored(j, rc);
     if (was == JUDGE_LOOK && rc)
         look_failed(j);
+    take_status(j);
     if (rc == 0)
         j->retry_ms = 0;
     if (j->closing)
@@ -356,7 +359,7 @@ static void set_aside(struct judge *j)
     j->aside = j->cursor;
     library_free(j->library);
     j->library = NULL;
-    j->status.bytes = 0;
+    j->bytes = 0;
 }
 
 static void judge_step(struct judge *j)
@@ -369,7 +372,7 @@ static void judge_step(struct judge *j)
     }
     if (j->reading) {
         begin(j, JUDGE_READ, run_read);
-    } else if (j->n_verdicts) {
+    } else if (j->n_verdicts && (j->looked_none || j->n_verdicts > VERDICTS_MAX - LOOK_SONGS)) {
         j->now_ms = clock_wall(j->clock);
         begin(j, JUDGE_STORE, run_store);
     } else if (j->library && !j->looked_none) {
@@ -406,6 +409,12 @@ void judge_wake(struct judge *j, bool all)
     judge_step(j);
 }
 
+void judge_more(struct judge *j)
+{
+    if ((uint64_t)dbq_counts(j->q)->total >= 2 * j->names)
+        judge_wake(j, false);
+}
+
 void judge_rest(struct judge *j)
 {
     j->resting = true;
@@ -421,8 +430,8 @@ bool judge_is_idle(const struct judge *j)
 
 void judge_status(const struct judge *j, struct judge_status *out)
 {
-    *out = j->status;
-    out->waiting = uv_is_active((const uv_handle_t *)&j->retry);
+    *out = (struct judge_status){.names = j->names, .decided = j->decided, .bytes = j->bytes, .pool_ms = j->pool_ns / 1000000,
+                                 .waiting = uv_is_active((const uv_handle_t *)&j->retry)};
 }
 
 void judge_close(struct judge *j, void (*closed)(void *arg), void *arg)
