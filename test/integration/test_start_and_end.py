@@ -162,7 +162,7 @@ def test_a_library_folder_that_does_not_exist_yet_is_waited_for(make_daemon, tmp
     later = tmp_path / "later"
     d = make_daemon(folders=[str(later)], args=["--set", "musicbrainz.enabled=no"])
     d.start()
-    wait_for(lambda: str(later) in d.get("scan")["problem"], "the missing folder to be shown")
+    wait_for(lambda: str(later) in (d.get("scan")["problem"] or ""), "the missing folder to be shown")
     later.mkdir()
     d.add_song("ABBA - Dancing Queen.mp4", folder=later)
     d.post("scan")

@@ -121,6 +121,17 @@ static void refused_song_lets_others_pass(void **state)
     assert_int_equal(ask_db(r, QUEUED), 1);
 }
 
+static void what_cannot_be_asked_is_not_found_and_costs_no_request(void **state)
+{
+    struct room *r = *state;
+
+    add(r, "/s/1", "", "", 0);
+    start(r);
+    UNTIL(r, is_done(r));
+    assert_int_equal(r->server.requests, 0);
+    assert_int_equal(ask_db(r, "SELECT count(*) FROM songs WHERE reason = 'not_found'"), 1);
+}
+
 static void three_failures_give_up(void **state)
 {
     struct room *r = *state;
@@ -1008,7 +1019,7 @@ int main(void)
         ROOM_TEST(song_of_the_highest_priority_is_asked_first),
         ROOM_TEST(refusal_costs_no_attempt_and_holds_the_song_back),
         ROOM_TEST(refused_song_lets_others_pass),
-        ROOM_TEST(three_failures_give_up),
+        ROOM_TEST(what_cannot_be_asked_is_not_found_and_costs_no_request), ROOM_TEST(three_failures_give_up),
         ROOM_TEST(refused_key_settles_what_the_others_have_answered),
         ROOM_TEST(pause_gives_armed_songs_back),
         ROOM_TEST(pause_while_an_answer_is_read_asks_no_further),
