@@ -4,11 +4,21 @@ An hour of rests, retries, time-outs and limits passes in minutes; reading, stor
 """
 import os
 import pathlib
+import re
+import subprocess
 import time
+
+from conftest import BUILD
 
 
 def faketime_library():
     return next((str(p) for p in pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
+
+
+def preloaded():
+    """The sanitizer comes first where the build has one: loaded behind another library it finds no leaks."""
+    needed = subprocess.run(["ldd", str(BUILD / "songbookd")], capture_output=True, text=True).stdout
+    return " ".join([*re.findall(r"=> (\S*libasan\S*)", needed), faketime_library()])
 
 
 class TurnedClock:
@@ -23,8 +33,8 @@ class TurnedClock:
 
     def set(self):
         ahead = (time.monotonic() - self.began) * (self.speed - 1)
-        self.daemon.env.update({"LD_PRELOAD": faketime_library(), "FAKETIME": "+%.3f x%g" % (ahead, self.speed), "NO_FAKE_STAT": "1",
-                                "ASAN_OPTIONS": "detect_leaks=1:verify_asan_link_order=0:quarantine_size_mb=16",
+        self.daemon.env.update({"LD_PRELOAD": preloaded(), "FAKETIME": "+%.3f x%g" % (ahead, self.speed), "NO_FAKE_STAT": "1",
+                                "ASAN_OPTIONS": "detect_leaks=1:quarantine_size_mb=16",
                                 "LSAN_OPTIONS": "suppressions=%s:print_suppressions=0" % self._suppressions()})
 
     def _suppressions(self):
