@@ -406,20 +406,30 @@ static bool may_go(const struct conn *c)
     return !c->refused && (c->state == CONN_LINGER || (c->state == CONN_READ && c->in.len == 0 && !has_unread(c)));
 }
 
+/* Took nothing of its answer since an earlier look of the sweep. */
+static bool reads_nothing(const struct conn *c)
+{
+    return c->state == CONN_WRITE && !c->refused && c->stuck_since && uv_now(c->server->loop) - c->stuck_since >= DEAF_MS &&
+           uv_stream_get_write_queue_size(&c->u.stream) == c->stuck_bytes;
+}
+
 static int worth(const struct conn *c)
 {
-    return c->state == CONN_LINGER ? 0 : c->served ? 2 : 1;
+    return c->state == CONN_LINGER ? 0 : c->state == CONN_WRITE ? 3 : c->served ? 2 : 1;
 }
 
 /* All places are taken: whoever only holds one gives it up. First who was refused anyway, then who never asked for anything, then
- * who has been silent for longest. A page that is at work keeps its connection; an idle browser opens another unnoticed. */
+ * who has been silent for longest, then who reads nothing of an answer. A page that is at work keeps its connection; an idle
+ * browser opens another unnoticed. */
 static void make_room(struct http_server *s)
 {
     struct conn *least = NULL;
 
     list_each_safe(l, next, &s->conns) {
         struct conn *c = container_of(l, struct conn, link);
-        if (may_go(c) && (!least || worth(c) < worth(least) || (worth(c) == worth(least) && c->deadline < least->deadline)))
+        if (!may_go(c) && !reads_nothing(c))
+            continue;
+        if (!least || worth(c) < worth(least) || (worth(c) == worth(least) && c->deadline < least->deadline))
             least = c;
     }
     if (least)

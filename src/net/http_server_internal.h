@@ -32,6 +32,7 @@
 #define LATER_LONGEST_MS 1600        /* ... up to this */
 #define LATER_FORGET_MS 60000        /* without a failure they begin anew */
 #define LINGER_MS 2000               /* how long a closed request's rest is read, so that the answer is not reset away */
+#define DEAF_MS 500                  /* who took nothing of an answer for so long may lose the place to another */
 #define LINGER_MAX (4 * 1024 * 1024)
 
 struct listener {

@@ -927,6 +927,32 @@ static void http_closes_an_idle_connection(void **state)
     client_free(c);
 }
 
+static void http_gives_the_places_of_those_who_read_nothing_to_those_who_ask(void **state)
+{
+    struct fix *f = *state;
+    struct client *deaf[HTTP_MAX_CONNECTIONS], *honest;
+    int status = 0;
+
+    f->timeouts.write_ms = 600 * 1000;       /* they would be cut long after the test */
+    start(f);
+    for (int i = 0; i < HTTP_MAX_CONNECTIONS; i++) {
+        deaf[i] = open_client(f);
+        client_send(deaf[i], "GET /big HTTP/1.1\r\n" HOST "\r\n");
+        uv_read_stop(&deaf[i]->u.stream);
+        while ((int)http_server_requests(f->server) <= i)
+            uv_run(&f->loop, UV_RUN_ONCE);
+        uv_read_stop(&deaf[i]->u.stream);
+    }
+    for (int n = 0; n < 20000 && status != 200; n++) {
+        status = answer_status(ask(f, HELLO, &honest));
+        client_free(honest);
+        usleep(1000);
+    }
+    assert_int_equal(status, 200);
+    for (int i = 0; i < HTTP_MAX_CONNECTIONS; i++)
+        client_free(deaf[i]);
+}
+
 static void http_cuts_a_client_that_does_not_read_its_answer(void **state)
 {
     struct fix *f = *state;
@@ -1574,6 +1600,7 @@ int main(void)
         T(http_times_out_a_slow_body),
         T(http_closes_a_silent_connection_without_a_word),
         T(http_closes_an_idle_connection),
+        T(http_gives_the_places_of_those_who_read_nothing_to_those_who_ask),
         T(http_cuts_a_client_that_does_not_read_its_answer),
         T(http_runs_no_timer_without_connections),
         T(http_answers_400_to_a_request_cut_short),
