@@ -19,6 +19,7 @@ from conftest import BUILD, clean_environment, wait_for
 DAYS = int(os.environ.get("SONGBOOKD_SOAK_DAYS", 6))
 SONGS = int(os.environ.get("SONGBOOKD_SOAK_SONGS", 150))
 SEED = int(os.environ.get("SONGBOOKD_SOAK_SEED", 7))
+WAL_MOST = 9 << 20
 KEEP_DAYS = max(2, DAYS // 8)          # what the worker changed is kept for so long
 
 
@@ -82,7 +83,9 @@ def test_weeks_of_changes_leave_nothing_behind(make_daemon, fake, tmp_path):
             assert d.post("forget", {"song_ids": None}).json["forgotten"] > 0
         now = time.time() + day * 86400
         wait_for(lambda: oldest_change(d, now) < KEEP_DAYS + 1.5, "old changes to be forgotten")
-        days.append(figures(d))
+        busy = figures(d)["wal"]               # it grows while reader and writer work without a pause between them
+        wait_for(lambda: figures(d)["wal"] <= WAL_MOST, "the WAL to be small at rest")
+        days.append({**figures(d), "busy_wal": busy})
         print("day %d: %d songs %s, changes of %d days: %d" % (day, len(names), days[-1], oldest_change(d, now),
                                                                ask(d, "SELECT count(*) FROM changes WHERE actor <> 'person'")))
         sys.stdout.flush()
@@ -90,7 +93,7 @@ def test_weeks_of_changes_leave_nothing_behind(make_daemon, fake, tmp_path):
     grown = 2 * 1024 * len(names) / SONGS / 64
     assert last["descriptors"] <= first["descriptors"] + 3
     assert last["memory"] < first["memory"] * 1.5 + 40 * 1024 + grown, (first, last)
-    assert max(day["wal"] for day in days) <= 9 << 20 and last["events"] <= 70 << 20
+    assert max(day["busy_wal"] for day in days) <= 16 * WAL_MOST and last["events"] <= 70 << 20
     d.stop()                                                        # closes every handle, or says so
     assert "handles were left open" not in d.log
     done = subprocess.run([str(BUILD / "songbookctl"), "check", "--database", str(d.database)], capture_output=True, text=True, env=clean_environment())
