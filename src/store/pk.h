@@ -72,9 +72,9 @@ struct pk_sung {
     int64_t times;
 };
 /* How often the songs were sung whose plays follow play *after: one entry for each song that has one of the next PK_PLAYS_MAX
- * plays, with the number of all its plays. *after becomes the last of these plays. Returns how many entries (at most PK_PLAYS_MAX,
- * room for which is in out); *end says that no play follows. An older PiKaraoke that keeps no plays: none, at the end. ERR_ as
- * pk_rows. */
+ * plays, with the number of all its plays. *after becomes the last of these plays. Returns how many entries (at most
+ * PK_PLAYS_MAX: out has room for them); *end says that no play follows. An older PiKaraoke that keeps no plays: none, at the end.
+ * ERR_ as pk_rows. */
 #define PK_PLAYS_MAX 500
 int pk_plays(struct pk *pk, int64_t *after, struct pk_sung *out, bool *end, struct err *e);
 

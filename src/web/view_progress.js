@@ -1,5 +1,5 @@
 // The first view: how far it is, how long it takes, what the services say; start, pause, resume, stop, rescan.
-import { h, fill, calmly } from "./dom.js";
+import { h, fill, calmly, withDetails } from "./dom.js";
 import { t, tn, number, percent, duration, has } from "./text.js";
 import { get, post, patch } from "./api.js";
 import { live } from "./live.js";
@@ -41,8 +41,9 @@ function pikaraokeRows(k) {
   const button = p.wanted || p.possible ? h("button", { type: "button", "data-publish": p.wanted ? "off" : "on",
     onclick: () => patch("settings", { "pikaraoke.publish": !p.wanted }).catch(fail) }, t("pikaraoke." + (p.wanted ? "off" : "on"))) : null;
   return [
-    h("p", {}, k.state === "following" ? t("pikaraoke.following", { n: number(k.songs) }) : k.sentence),
-    p.offered ? h("p", {}, t("pikaraoke.offer")) : p.state === "held" || !p.possible ? h("p", {}, p.sentence) : null,
+    k.state === "following" ? h("p", {}, t("pikaraoke.following", { n: number(k.songs) })) : withDetails(t("pikaraoke." + (k.state === "absent" ? "gone" : k.state)), k.sentence),
+    p.offered ? h("p", {}, t("pikaraoke.offer")) : k.state !== "following" ? null
+      : p.state === "held" ? withDetails(t("pikaraoke.held"), p.sentence) : p.possible ? null : withDetails(t("pikaraoke.impossible"), p.sentence),
     p.wanted || p.published ? h("p", { class: "number" }, t("pikaraoke.counts", {
       published: number(p.published), waiting: number(p.waiting), held: number(held) })) : null,
     p.held.length ? h("ul", { class: "list" }, p.held.map((x) => h("li", {}, t("pikaraoke." + x.reason, { n: number(x.songs) })))) : null,
@@ -95,7 +96,7 @@ export function view() {
     const trouble = s && s.problem || "";
     if (problem.dataset.said !== trouble) {
       problem.dataset.said = trouble;
-      fill(problem, trouble ? h("div", { class: "note bad" }, h("p", {}, trouble),
+      fill(problem, trouble ? h("div", { class: "note bad" }, withDetails(t("scan.problem"), trouble),
         h("p", {}, h("button", { type: "button", onclick: () => post("scan", { accept_missing: true }).catch(fail) }, t("scan.accept_missing")))) : null);
     }
     scan.textContent = !s ? "" : s.running ? tn("scan.running", s.files) : s.young ? tn("scan.young", s.young) : tn("scan.last", s.files);
@@ -103,13 +104,14 @@ export function view() {
 
   /** Drawn anew only when something changed, so that a button keeps its focus. */
   function drawBeside(p) {
-    const k = p.pikaraoke, seen = JSON.stringify([k && [k.state, k.songs, k.sentence, k.publish.wanted, k.publish.state, k.publish.offered,
-      k.publish.possible, k.publish.sentence, k.publish.published, k.publish.waiting, k.publish.held], p.held]);
+    const k = p.pikaraoke, seen = JSON.stringify([k && [k.state, k.folder, k.songs, k.sentence, k.publish.wanted, k.publish.state, k.publish.offered,
+      k.publish.possible, k.publish.sentence, k.publish.published, k.publish.waiting, k.publish.held], p.held, p.machine.hold]);
     if (seen === besideDrawn) return;
     besideDrawn = seen;
-    besideCard.hidden = !k || (["off", "absent"].includes(k.state) && !p.held);
+    const told = k && (k.state === "absent" ? Boolean(k.folder) : k.state !== "off");     // never seen: nothing to say
+    besideCard.hidden = !told && !p.held;
     const hadFocus = beside.contains(document.activeElement);
-    fill(beside, p.held ? h("p", { class: "note" }, p.held) : null, k && !["off", "absent"].includes(k.state) ? pikaraokeRows(k) : null);
+    fill(beside, p.held ? h("div", { class: "note" }, withDetails(t("machine." + (p.machine.hold === "stop" ? "stop" : "slow")), p.held)) : null, told ? pikaraokeRows(k) : null);
     if (hadFocus) beside.querySelector("button")?.focus();
   }
 
