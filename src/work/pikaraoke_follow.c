@@ -349,11 +349,15 @@ static void plays_done(struct dbq_op *op, int rc)
     struct follow *f = container_of(op, struct follow, op);
 
     f->op_busy = false;
-    if (rc) {
-        if (rc == ERR_BUSY || rc == ERR_STALE)
-            f->wanted = true;
-        else if (rc != ERR_CLOSED)
+    if (rc == ERR_CLOSED) {
+        abandon(f, false);
+    } else if (rc == ERR_BUSY || rc == ERR_STALE) {
+        f->wanted = true;
+        finish(f);
+    } else if (rc) {
+        if (!f->plays_refused)        /* said once, not at every change of the list */
             log_warn("pikaraoke", "how often songs were sung is not known: %s", err_text(&op->err));
+        f->plays_refused = true;
         finish(f);
     } else if (f->phase == FOLLOW_PLAYS && f->n_sung > 0) {
         phase_move(f, FOLLOW_SUNG);
@@ -361,6 +365,7 @@ static void plays_done(struct dbq_op *op, int rc)
         if (f->phase == FOLLOW_SUNG && f->raised)
             log_debug("pikaraoke", "songs were sung songs=%lld", (long long)f->raised);
         f->plays_after = f->plays_read;
+        f->plays_refused = false;
         if (f->plays_end)
             finish(f);
         else if (f->phase == FOLLOW_SUNG)

@@ -52,7 +52,8 @@ struct follow {
     struct pk_sung sung[PK_PLAYS_MAX];
     int n_sung;
     int64_t plays_after, plays_read;  /* the last play that our songs know; of the slice */
-    bool plays_end, recount;          /* recount: rows came or changed: from the first play on */
+    bool plays_end, plays_refused;
+    bool recount;                     /* rows came or changed: from the first play on */
     int64_t raised;
     struct folders folders;
     struct intake *in;
