@@ -13,10 +13,8 @@ const GROUPS = [["keys", ["API_KEYS."]], ["services", ["lastfm.", "musicbrainz."
 const TESTED = { "API_KEYS.lastfm": "lastfm", "API_KEYS.listenbrainz": "listenbrainz", "musicbrainz.contact": "musicbrainz" };
 /* Options whose sentence the catalogues know; the others speak the daemon's English. */
 const SENTENCES = { "API_KEYS.lastfm": "option.api_lastfm", "API_KEYS.listenbrainz": "option.api_listenbrainz", "musicbrainz.contact": "option.contact",
-  "enrichment.gather": "option.gather", "enrichment.max_attempts": "option.max_attempts", "pikaraoke.publish": "option.publish",
-  "dashboard.order": "option.order", "dashboard.review_below": "option.review_below", "dashboard.guests": "option.guests",
-  "changes.keep_days": "option.keep_days", "log.level": "option.log_level", "library.folders": "option.folders", "library.watch": "option.watch",
-  "library.rescan_minutes": "option.rescan_minutes" };
+  "pikaraoke.publish": "option.publish", "dashboard.order": "option.order", "dashboard.review_below": "option.review_below",
+  "dashboard.guests": "option.guests", "changes.keep_days": "option.keep_days", "library.folders": "option.folders", "library.watch": "option.watch" };
 for (const p of ["lastfm", "musicbrainz", "listenbrainz"]) {
   SENTENCES[p + ".enabled"] = "option.enabled";
   SENTENCES[p + ".rate"] = "option.rate";
