@@ -244,7 +244,7 @@ def test_a_group_of_genres_finds_all_that_belong_to_it(still):
         assert len(every(still, genre_group=facet["value"])) == facet["count"]
     refused = still.request("GET", "songs?genre_group=Kitchen")
     assert refused.status == 422 and refused.json["errors"][0]["parameter"] == "genre_group"
-    preview = still.post("bulk", {"filter": {"genre_group": "Rock", "presence": "present"}, "action": "requeue", "preview": True})
+    preview = still.post("bulk", {"filter": {"genre_group": "Rock", "presence": "present"}, "action": "requeue", "preview": True}).json
     assert preview["count"] == 2
 
 
