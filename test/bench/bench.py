@@ -246,7 +246,7 @@ def dashboard_asks(d, connection):
             if following is None:
                 break
             path = start + "&cursor=" + following
-    for path in ("no_year=true", "no_genre=true&sort=title", "order_unsure=true", "duplicate=true", "vendor=karafun", "decade=1980", "below=0.7&sort=confidence",
+    for path in ("no_year=true", "no_genre=true&sort=title", "order_unsure=true", "duplicate=true", "vendor=karafun", "genre_group=rock&sort=artist", "decade=1980", "below=0.7&sort=confidence",
                  "status=enriched&sort=artist", "language=de", "source=lastfm&sort=artist", "presence=absent", "added_since=2026-01-01&sort=-added"):
         ask("filters", "songs?limit=50&" + path)
     return times
@@ -261,9 +261,12 @@ def bench_dashboard():
         d.start()
         scan_ms(d)
         before = fake.requests("lastfm") + fake.requests("musicbrainz")
-        connection, began, times = d.connection(), time.monotonic(), []
+        connection, began, times, best = d.connection(), time.monotonic(), [], {}
         for _ in range(20):
-            times += dashboard_asks(d, connection)
+            of_round = dashboard_asks(d, connection)
+            times += of_round
+            for i, (kind, ms) in enumerate(of_round):     # the same request of each round: what it takes when nobody else has the core
+                best[kind, i] = min(ms, best.get((kind, i), ms))
         took = time.monotonic() - began
         asked = fake.requests("lastfm") + fake.requests("musicbrainz") - before
         say("dashboard: %d songs, %d requests in %.0f s, %.1f requests a second to the providers meanwhile; time in the server"
@@ -272,6 +275,9 @@ def bench_dashboard():
             of_kind = sorted(ms for k, ms in times if k == kind)
             say("           %-21s %5d times: p50 %.2f ms, p99 %.2f ms (below 10), worst %.2f ms"
                 % (kind, len(of_kind), statistics.median(of_kind), of_kind[len(of_kind) * 99 // 100], of_kind[-1]))
+        undisturbed = {kind: max(ms for (k, _), ms in best.items() if k == kind) for kind, _ in best}
+        say("           the best of the 20 rounds for each request, the dearest of them: %s"
+            % ", ".join("%s %.2f ms" % (kind, ms) for kind, ms in undisturbed.items()))
         d.stop()
     fake.stop()
 
