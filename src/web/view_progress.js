@@ -13,7 +13,8 @@ function headline(p) {
   if (!p.queue_remaining) return t("progress.done");
   if (p.state === "paused") return t("progress.paused");
   if (p.state === "stopped") return t("progress.stopped");
-  return p.offline ? t("progress.offline") : t("progress.running");
+  if (p.offline) return t("progress.offline");
+  return t(p.queue_remaining === p.dating_remaining ? "progress.dating" : "progress.running");
 }
 
 function timeLeft(p) {
@@ -56,7 +57,7 @@ export function view() {
   const head = h("h1", { id: "headline" });
   const share = h("span", { class: "big" }), done = h("span", { class: "number" }), left = h("p", { class: "number soft" });
   const numbers = h("dl", { class: "numbers" }), providers = h("ul", { class: "list" }), scan = h("p", { class: "soft small" });
-  const problem = h("div", {}), beside = h("div", {});
+  const problem = h("div", {}), beside = h("div", { class: "tight" });
   const besideCard = h("section", { class: "card", "aria-labelledby": "h-pikaraoke", hidden: true },
     h("h2", { id: "h-pikaraoke" }, t("pikaraoke.title")), beside);
   let besideDrawn = "";

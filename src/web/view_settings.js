@@ -62,10 +62,11 @@ export function view() {
 
   /** The sentence is the label: nobody knows the names by heart. */
   function option(name, o) {
-    const id = "s-" + name, sentence = sentenceOf(name, o);
-    const small = h("p", { class: "soft small", id: id + "-help" }, h("code", {}, name), " · ", t("origin." + o.origin.replace(" ", "_")), o.unit ? [" · ", english(o.unit)] : "", o.live ? "" : " · " + t("settings.elsewhere"));
+    const id = "s-" + name, sentence = sentenceOf(name, o), forced = ["environment", "command line"].includes(o.origin);
+    const small = h("p", { class: "soft small", id: id + "-help" }, h("code", {}, name), " · ", t("origin." + o.origin.replace(" ", "_")), o.unit ? [" · ", english(o.unit)] : "",
+      o.live || forced ? "" : " · " + t("settings.elsewhere"));
     if (!o.live) return h("li", { class: "option" }, h("div", {}, h("p", {}, sentence), small), h("code", { class: "value" }, shownValue(o)));
-    const input = control(name, o), forced = ["environment", "command line"].includes(o.origin), isBox = input.type === "checkbox";
+    const input = control(name, o), isBox = input.type === "checkbox";
     const send = () => { const v = valueOf(input, o); if (!(o.secret && v === "")) set(name, v); };
     if (isBox || input.tagName === "SELECT") input.addEventListener("change", send);
     return h("li", {}, h("form", { class: "option", onsubmit: (e) => { e.preventDefault(); send(); } },
