@@ -147,7 +147,7 @@ static void rejected_match_is_never_chosen_again(void **state)
     assert_int_equal(s.year, 1990);
     song_deinit(&s);
     c = candidates_of(f->db, id);
-    assert_int_equal(candidates_reject(f->db, id, c.ids[0], 0, NOW, &s, NULL), 0);
+    assert_int_equal(candidates_reject(f->db, id, c.ids[0], 0, NULL, NOW, &s, NULL), 0);
     assert_string_equal(s.artist, "a");
     assert_string_equal(s.title, "b");
     assert_string_equal(s.source, "name");

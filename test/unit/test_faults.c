@@ -100,7 +100,7 @@ static int step_absent(struct db *db, struct err *e)
 /* A refused suggestion puts back what the name said: what cannot be read then must not become empty. */
 static int step_reject(struct db *db, struct err *e)
 {
-    return candidates_reject(db, 1, 1, 0, NOW, NULL, e);
+    return candidates_reject(db, 1, 1, 0, NULL, NOW, NULL, e);
 }
 
 static const struct {
