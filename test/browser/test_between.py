@@ -38,6 +38,138 @@ def settle(browser):
         round(5);""")
 
 
+def undo_by_message(browser):
+    wait_for(lambda: browser.one(".toast button:not(.plain)"), "the offer to undo")
+    browser.click(".toast button:not(.plain)")
+
+
+def shown_genre(browser, genre):
+    wait_for(lambda: value(browser, "genre") == genre, "the page to show the other hand's genre")
+
+
+# --- the way back is the way back of what was named ------------------------------------------------
+
+def test_undo_of_a_message_takes_back_what_it_named_and_not_the_newest(daemon, visit, browser):
+    start(daemon, ["Abba - Waterloo.mp4"])
+    song = open_song(visit, daemon, "Waterloo")
+    browser.type("#f-title", "Mine")
+    browser.click("#save")
+    wait_for(lambda: daemon.song("Waterloo")["title"] == "Mine", "the edit")
+    assert daemon.patch(song["id"], genre="Jazz").status == 200
+    shown_genre(browser, "Jazz")
+    undo_by_message(browser)
+    wait_for(lambda: "Undone" in browser.text("#toasts"), "it to be undone")
+    now = daemon.song("Waterloo")
+    assert (now["title"], now["genre"]) == (song["title"], "Jazz")
+
+
+def test_undo_of_a_message_is_refused_when_somebody_built_on_it(daemon, visit, browser, expects):
+    expects.append("409")
+    start(daemon, ["Abba - Waterloo.mp4"])
+    song = open_song(visit, daemon, "Waterloo")
+    browser.type("#f-title", "Mine")
+    browser.click("#save")
+    wait_for(lambda: daemon.song("Waterloo")["title"] == "Mine", "the edit")
+    assert daemon.patch(song["id"], title="Theirs").status == 200
+    undo_by_message(browser)
+    wait_for(lambda: "A later change stands on this one" in browser.text("#toasts"), "the refusal")
+    assert daemon.song("Waterloo")["title"] == "Theirs"
+
+
+def suggestions(daemon, song):
+    return daemon.get("songs/%d/suggestions" % song)["suggestions"]
+
+
+# --- a song's page ------------------------------------------------------------------------------------
+
+def test_undo_after_leaving_a_song_does_not_name_the_page_anew(daemon, visit, browser):
+    start(daemon, ["Abba - Waterloo.mp4"])
+    song = open_song(visit, daemon, "Waterloo")
+    browser.type("#f-title", "Mine")
+    browser.click("#save")
+    wait_for(lambda: daemon.song("Waterloo")["title"] == "Mine", "the edit")
+    visit("library", fresh=False)
+    undo_by_message(browser)
+    wait_for(lambda: daemon.song("Waterloo")["title"] == song["title"], "it to be undone")
+    wait_for(lambda: "Undone" in browser.text("#toasts"), "the page to say so")
+    settle(browser)
+    assert browser.driver.title == "Library – songbookd"
+
+
+def test_a_song_that_arrives_after_its_page_was_left_does_not_name_the_page(daemon, visit, browser):
+    start(daemon, ["Abba - Waterloo.mp4"])
+    song = daemon.song("Waterloo")["id"]
+    visit("library")
+    hold(browser, "GET .*songs/%d$" % song)
+    browser.go("#/song/%d" % song)
+    wait_held(browser)
+    visit("library", fresh=False)
+    release(browser)
+    assert browser.driver.title == "Library – songbookd"
+
+
+def test_what_is_refused_after_leaving_a_song_is_said_all_the_same(daemon, visit, browser, expects):
+    expects.append("412")
+    start(daemon, ["Abba - Waterloo.mp4"])
+    song = open_song(visit, daemon, "Waterloo")
+    browser.type("#f-title", "Mine")
+    assert daemon.patch(song["id"], title="Theirs").status == 200
+    wait_for(lambda: "Theirs" in browser.text("main form"), "the notice")
+    hold(browser, "PATCH .*songs")
+    browser.click("#save")
+    wait_held(browser)
+    visit("library", fresh=False)
+    release(browser)
+    wait_for(lambda: browser.one(".toast.bad"), "the refusal")
+    assert daemon.song("Waterloo")["title"] == "Theirs"
+
+
+def conflict_with(browser, daemon, song, **change):
+    """Something typed keeps the older version on the page while another hand changes the song."""
+    browser.type("#f-variant", "live")
+    assert daemon.patch(song["id"], **change).status == 200
+    wait_for(lambda: "Meanwhile" in browser.text("main form"), "the notice")
+
+
+def test_save_mine_after_a_lock_locks(daemon, visit, browser, expects):
+    expects.append("412")
+    start(daemon, ["Abba - Waterloo.mp4"])
+    song = open_song(visit, daemon, "Waterloo")
+    conflict_with(browser, daemon, song, title="Theirs")
+    browser.click("[data-lock=genre]")
+    wait_for(lambda: browser.one("#keep-mine"), "the conflict")
+    browser.click("#keep-mine")
+    wait_for(lambda: daemon.song("Waterloo")["locked"] == ["genre"], "the lock")
+    wait_for(lambda: not browser.one("#conflict"), "the conflict to be gone")
+    assert daemon.song("Waterloo")["title"] == "Theirs" and value(browser, "variant") == "live"
+
+
+def test_save_mine_after_a_suggestion_does_what_accepting_does(daemon, visit, browser, expects):
+    expects.append("412")
+    start(daemon, KNOWN[:1], worker=True)
+    song = open_song(visit, daemon, "A00")
+    wait_for(lambda: browser.all(".candidates li"), "the suggestions")
+    conflict_with(browser, daemon, song, title="Theirs", year=1999, genre="Jazz")
+    browser.click(".candidates .act button")
+    wait_for(lambda: browser.one("#keep-mine"), "the conflict")
+    browser.click("#keep-mine")
+    wanted = suggestions(daemon, song["id"])[0]
+    now = wait_for(lambda: (s := daemon.song("A00"))["title"] != "Theirs" and s, "the suggestion")
+    assert (now["artist"], now["title"], now["year"], now["genre"]) == (wanted["artist"], wanted["title"], 1999, "Jazz")
+
+
+def test_saving_after_a_conflict_leaves_alone_what_was_not_touched(daemon, visit, browser, expects):
+    expects.append("412")
+    start(daemon, ["Abba - Waterloo.mp4"])
+    song = open_song(visit, daemon, "Waterloo")
+    conflict_with(browser, daemon, song, title="Theirs")
+    browser.click("#save")
+    wait_for(lambda: browser.one("#conflict"), "the conflict")
+    browser.click("#save")
+    now = wait_for(lambda: (s := daemon.song("Waterloo"))["variant"] == "live" and s, "the edit")
+    assert now["title"] == "Theirs"
+
+
 # --- lists and settings -------------------------------------------------------------------------------
 
 def test_an_older_search_never_wins_where_requests_cannot_be_aborted(daemon, visit, browser):
