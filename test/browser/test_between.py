@@ -76,8 +76,145 @@ def test_undo_of_a_message_is_refused_when_somebody_built_on_it(daemon, visit, b
     assert daemon.song("Waterloo")["title"] == "Theirs"
 
 
+def test_undo_in_review_takes_back_the_decision_and_not_the_newest(daemon, visit, browser, expects):
+    expects.append("409")
+    start(daemon, ["One - Two.mp4", "Three - Four.mp4"])
+    visit("review")
+    first = wait_for(lambda: reviewed(browser), "the first song")
+    was = daemon.get("songs/%d" % first)
+    browser.keys("s")
+    second = wait_for(lambda: settled(browser) and (r := reviewed(browser)) and r != first and r, "the second")
+    assert daemon.patch(first, genre="Jazz").status == 200
+    browser.keys("u")
+    wait_for(lambda: reviewed(browser) == first, "the first again")
+    now = daemon.get("songs/%d" % first)
+    assert (now["artist"], now["title"], now["genre"]) == (was["artist"], was["title"], "Jazz")
+    assert "Jazz" in browser.text("#review")
+    browser.keys("s")
+    wait_for(lambda: settled(browser) and reviewed(browser) == second, "the second again")
+    assert daemon.patch(first, title="Theirs").status == 200
+    browser.keys("u")
+    wait_for(lambda: "A later change stands on this one" in browser.text("#toasts"), "the refusal")
+    assert reviewed(browser) == second and daemon.get("songs/%d" % first)["title"] == "Theirs"
+
+
+# --- review: everything belongs to its song -----------------------------------------------------------
+
 def suggestions(daemon, song):
     return daemon.get("songs/%d/suggestions" % song)["suggestions"]
+
+
+def test_late_suggestions_of_a_skipped_song_are_not_behind_the_keys_of_the_next(daemon, visit, browser):
+    start(daemon, KNOWN, worker=True)
+    visit("library")
+    hold(browser, "GET .*/suggestions")
+    browser.go("#/review?below=1")
+    first = wait_for(lambda: reviewed(browser), "the first song")
+    wait_held(browser)
+    browser.js("window.heldFirst = window.held; window.held = null;")
+    browser.keys("n")
+    second = wait_for(lambda: (r := reviewed(browser)) and r != first and r, "the second")
+    wait_for(lambda: browser.all("#review .candidates li"), "its suggestions")
+    browser.js("window.heldFirst.forEach((r) => r());")
+    settle(browser)
+    browser.keys("1")
+    wait_for(lambda: settled(browser) and reviewed(browser) not in (first, second), "the decision")
+    now, wanted = daemon.get("songs/%d" % second), suggestions(daemon, second)[0]
+    assert (now["metadata_status"], now["artist"], now["title"]) == ("manual", wanted["artist"], wanted["title"])
+
+
+def test_a_suggestion_that_is_gone_leaves_its_song_in_review(daemon, visit, browser, expects):
+    expects.append("404")
+    start(daemon, KNOWN[:2], worker=True)
+    visit("review?below=1")
+    song = wait_for(lambda: reviewed(browser), "the song")
+    wait_for(lambda: browser.all("#review .candidates li"), "its suggestions")
+    before = {c["id"] for c in suggestions(daemon, song)}
+    other = "Song number 02"
+    assert daemon.post("songs/%d/suggestions" % song, {"artist": "Artist C02", "title": other}).status == 200
+    assert not before & {c["id"] for c in suggestions(daemon, song)}
+    browser.keys("a")
+    wait_for(lambda: settled(browser) and other in browser.text("#review .sides"), "what is suggested now")
+    assert reviewed(browser) == song and daemon.get("songs/%d" % song)["metadata_status"] != "manual"
+
+
+def test_what_is_typed_in_review_survives_a_conflict_and_overwrites_nothing_else(daemon, visit, browser, expects):
+    expects.append("412")
+    start(daemon, ["Abba - Waterloo.mp4"])
+    visit("review")
+    song = wait_for(lambda: reviewed(browser), "the song")
+    browser.keys("e")
+    wait_for(lambda: browser.focused() == "r-artist", "the form")
+    browser.keys("Typed by hand")
+    assert daemon.patch(song, genre="Jazz").status == 200
+    browser.keys(Keys.ENTER)
+    wait_for(lambda: "changed elsewhere" in browser.text("#toasts"), "the conflict")
+    wait_for(lambda: settled(browser) and browser.js("return document.getElementById('r-genre').value;") == "Jazz", "theirs in what was left alone")
+    assert browser.js("return document.getElementById('r-artist').value;") == "Typed by hand"
+    assert browser.focused() == "r-artist"
+    browser.keys(Keys.ENTER)
+    now = wait_for(lambda: (s := daemon.get("songs/%d" % song))["metadata_status"] == "manual" and s, "the edit")
+    assert (now["artist"], now["genre"]) == ("Typed by hand", "Jazz")
+
+
+def lose_touch(browser, daemon):
+    """The page believes that the service was away: lists are read again."""
+    browser.js("""window.lost = 0;
+        const before = window.fetch;
+        window.fetch = (path, more) => {
+          if (window.lost || !path.endsWith("/progress")) return before(path, more);
+          window.lost = 1;
+          return Promise.reject(new TypeError("lost"));
+        };""")
+    daemon.post("worker/start")                   # news: the page asks for the numbers
+    wait_for(lambda: browser.js("return window.lost;"), "a poll that fails")
+
+
+def test_a_pile_that_is_read_anew_during_a_decision_loses_no_song(daemon, visit, browser):
+    start(daemon, ["One - Two.mp4", "Three - Four.mp4", "Five - Six.mp4"])
+    visit("review")
+    first = wait_for(lambda: reviewed(browser), "the first song")
+    hold(browser, "PATCH .*songs")
+    browser.keys("v")
+    wait_held(browser)
+    lose_touch(browser, daemon)
+    second = wait_for(lambda: (r := reviewed(browser)) and r != first and r, "the pile, read anew")
+    release(browser)
+    wait_for(lambda: settled(browser), "the end of the decision")
+    assert reviewed(browser) == second
+    browser.keys("v")
+    third = wait_for(lambda: settled(browser) and (r := reviewed(browser)) and r != second and r, "the third")
+    assert {first, second, third} == {s["id"] for s in daemon.songs_list()}
+
+
+def test_the_next_song_is_shown_although_the_pile_is_still_being_filled(daemon, visit, browser):
+    """Else a key would decide a song that nobody has seen."""
+    start(daemon, ["Song number %02d - Somebody %02d.mp4" % (i, i) for i in range(25)])
+    visit("review")
+    wait_for(lambda: "25 songs left" in browser.text("#remaining"), "the pile")
+    hold(browser, "GET .*review")
+    seen = []
+    while not browser.js("return window.held.length;"):
+        seen.append(reviewed(browser))
+        assert len(seen) < 20, "more was never asked for"
+        browser.keys("n")
+        wait_for(lambda: reviewed(browser) != seen[-1], "the next song")
+    assert len(set(seen)) == len(seen) > 5
+    release(browser)
+
+
+def test_of_two_levels_in_a_row_the_last_one_counts(daemon, visit, browser):
+    start(daemon, ["One - Two.mp4", "Three - Four.mp4", "Five - Six.mp4"])
+    visit("review")
+    wait_for(lambda: "3 songs left" in browser.text("#remaining"), "the pile")
+    level = "const l = document.getElementById('below'); l.value = arguments[0]; l.dispatchEvent(new Event('change'));"
+    hold(browser, "GET .*review.*below=0.1")
+    browser.js(level, "0.1")
+    wait_held(browser)
+    browser.js("document.getElementById('remaining').textContent = '';" + level, "0.9")
+    wait_for(lambda: "3 songs left" in browser.text("#remaining") and reviewed(browser), "the pile of the last level")
+    release(browser)
+    assert "3 songs left" in browser.text("#remaining") and reviewed(browser)
 
 
 # --- a song's page ------------------------------------------------------------------------------------
