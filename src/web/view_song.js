@@ -221,7 +221,6 @@ export function view(parameters, go, id) {
   async function readWhy() {
     try {
       const { story } = await get(path + "/explain");
-      if (closed) return;
       fill(why, h("summary", {}, t("song.why")), h("ol", {}, story.map((s) => h("li", {}, raw(s)))));
     } catch (e) { fail(e); }
   }
