@@ -94,7 +94,7 @@ export function view() {
   function draw(all, sent) {
     useSettings(all);
     if (rows.has(sent)) rows.get(sent).el.replaceWith(add(sent, all[sent]));
-    if (rows.size) { Object.keys(all).forEach((n) => redraw(n, all[n])); return; }
+    if (rows.size) { for (const n of rows.keys()) redraw(n, all[n]); return; }
     const left = new Set(Object.keys(all));
     fill(page, GROUPS.map(([key, starts]) => {
       const names = Object.keys(all).filter((n) => left.has(n) && starts.some((s) => n.startsWith(s)));
