@@ -1,14 +1,11 @@
 #!/usr/bin/env python3
 """Turns the files of the dashboard into one C file: their bytes, plain and gzipped, with types and ETags.
 
-Scripts go without their lines of comment.
-
 usage: embed.py OUTPUT FOLDER FILE...     the path of each FILE below FOLDER is its path below /web/
 """
 import gzip
 import hashlib
 import os
-import re
 import sys
 
 TYPES = {
@@ -21,15 +18,6 @@ TYPES = {
 }
 
 
-# Whole lines of comment. Their newlines stay: what the console says of a line is true in the source.
-COMMENT = re.compile(rb"^[ \t]*(?://.*|/\*(?:[^*]|\*(?!/))*\*/)[ \t]*$", re.MULTILINE)
-
-
-def served(file, data):
-    """What a browser is sent: comments are for those who read the source, and no phone has to load them."""
-    return COMMENT.sub(lambda c: b"\n" * c[0].count(b"\n"), data) if file.endswith(".js") else data
-
-
 def array(name, data):
     lines = [",".join(map(str, data[i:i + 40])) for i in range(0, len(data), 40)]
     return "static const unsigned char %s[] = {\n%s\n};\n" % (name, ",\n".join(lines) or "0")
@@ -40,7 +28,7 @@ def main():
     arrays, rows = [], []
     for n, file in enumerate(sorted(files)):
         with open(file, "rb") as f:
-            data = served(file, f.read())
+            data = f.read()
         packed = gzip.compress(data, 9, mtime=0)
         arrays += [array("plain_%d" % n, data), array("packed_%d" % n, packed)]
         rows.append('    {"%s", "%s", "%s", {(const char *)plain_%d, %d}, {(const char *)packed_%d, %d}},\n' % (

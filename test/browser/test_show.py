@@ -278,16 +278,6 @@ def test_policy_lets_no_text_become_markup_and_nothing_come_from_elsewhere(daemo
     browser.requests.remove("http://127.0.0.1:9/x.png")       # reported by the browser although the policy kept it from being sent
 
 
-def test_scripts_come_without_comments_and_with_the_lines_of_their_source(daemon):
-    start(daemon, [])
-    for source in (axe.ROOT / "src/web").glob("*.js"):
-        lines, sent = source.read_text().split("\n"), fetch(daemon, "/web/" + source.name)[2].decode().split("\n")
-        assert len(sent) == len(lines), source.name
-        changed = [line for line, came in zip(lines, sent) if came != line]
-        assert all(line.strip().startswith(("//", "/*", "*")) for line in changed), source.name
-        assert not any(line.strip().startswith(("//", "/*", "* ")) for line in sent), source.name
-
-
 def test_what_a_browser_loads_weighs_less_than_150_kilobytes(daemon, visit, browser):
     """In every language, and unpacked: what the scripts and texts weigh by themselves."""
     start(daemon, ["One - Two.mp4"])
