@@ -467,6 +467,12 @@ def bench_card():
         % (alone, alone_tx, alone_written / 1e3 / alone, (written / songs) / (alone_written / alone)))
 
 
+def marks(folder):
+    """Size and times of all that lies there, that of last access with them: a changed one is written to the disk, too."""
+    return {path: (s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_atime_ns)
+            for path in [folder, *folder.rglob("*")] if (s := path.lstat())}
+
+
 def bench_rest():
     """what is written at rest: to the disk and to the log"""
     fake = FakeProviders(Catalogue(any_share=1.0), limits=False).start()
@@ -477,12 +483,14 @@ def bench_rest():
         d.start()
         d.wait_done()
         wait_for(lambda: quiet(d.process.pid), "rest", 90)
-        before, lines = disk_written(d), d.log.count("\n")
+        before, lines, was = disk_written(d), d.log.count("\n"), marks(home)
         time.sleep(180)     # with three scans in it: none of them may write
         new = d.log.split("\n")[lines:-1]
         others = [line for line in new if "full scan finished" not in line]
         say("rest: in 180 s with a scan each minute %d bytes written to the disk (0); %d lines in the log for scans, %.2f others a minute (below 1)"
             % (disk_written(d) - before, len(new) - len(others), len(others) / 3))
+        changed = [path.name for path, mark in marks(home).items() if was.get(path) != mark]
+        say("      files and folders with another size or time, that of last access with them: %s (none)" % (" ".join(changed) or "none"))
         for line in others:
             say("      " + line)
         d.stop()
