@@ -86,6 +86,7 @@ stop() {
 chmod 700 /home/pi
 check setup-tells-which-folder-is-closed has "chmod o+x '/home/pi'" songbookctl setup --system
 chmod 755 /home/pi
+check setup-by-root-means-the-service has '/etc/songbookd/songbookd.conf is there' songbookctl setup
 check setup-is-content-with-an-open-one not has 'chmod' songbookctl setup --system
 
 # --- use -------------------------------------------------------------------------------------------
