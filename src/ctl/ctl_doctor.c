@@ -194,8 +194,8 @@ static void check_folder(struct doctor *d, const char *folder, const char *probl
     char *what = problem ? mem_strdup(problem) : mem_printf("%s: %s", folder, n < 0 ? strerror(errno) : "it is empty");
 
     if (n < 0 && !closed)
-        find(d, GRADE_BAD, "song folder", "mount or make it, or name another in the configuration: folders = DIR, below [library]",
-             "%s", what);
+        find(d, GRADE_BAD, "song folder",
+             "mount or make it, or name another in the configuration: folders = DIR, below [library]", "%s", what);
     else if (closed || (n > 0 && problem))
         find(d, GRADE_BAD, "song folder",
              d->system ? "let the service's user read it: 'sudo songbookctl setup' tells how"
