@@ -167,3 +167,11 @@ def test_openapi_document_is_sound():
         for operation in item.values():
             named = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
             assert named == set(re.findall(r"\{(\w+)\}", path)), path
+
+
+def test_the_files_of_the_dashboard_fit_their_description(daemon):
+    daemon.start("--set", "enrichment.autostart=no")
+    page = daemon.request("GET", "/").body.decode()
+    for path in ("/web/app.js", "/web/style.css", "/web/icon.svg", "/web/lang/en.json"):
+        assert daemon.request("GET", path).status == 200, path
+    assert "/web/" in page and daemon.request("GET", "/web/none.js").status == 404
