@@ -169,7 +169,7 @@ CONNECTIONS, RATE = 50, 500
 
 
 def start_load(address, seconds=600):
-    return subprocess.Popen([str(BUILD / "load"), *address.rsplit(":", 1), str(CONNECTIONS), str(RATE), str(seconds), *PATHS],
+    return subprocess.Popen([str(ROOT / "build/load"), *address.rsplit(":", 1), str(CONNECTIONS), str(RATE), str(seconds), *PATHS],
                             stdout=subprocess.PIPE, text=True)
 
 
@@ -276,6 +276,25 @@ def bench_dashboard():
 
 
 # --- memory and rest ------------------------------------------------------------------------------
+EMULATOR = os.environ.get("SONGBOOKD_EMULATOR", "").split()     # "qemu-aarch64-static -L SYSROOT": for a build of another machine
+
+
+class Emulated(Daemon):
+    def command(self, *more):
+        return [*EMULATOR, *super().command(*more)]
+
+
+def translated_kb(pid):
+    """What the emulator holds of translated code: the only memory that it writes and executes."""
+    kb, counts = 0, False
+    for line in open("/proc/%d/smaps" % pid):
+        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+            counts = line.split()[1].startswith("rwx")
+        elif counts and line.startswith("Rss:"):
+            kb += int(line.split()[1])
+    return kb
+
+
 def bench_memory():
     """resident memory"""
     with Place() as home:
@@ -284,10 +303,10 @@ def bench_memory():
         for count, limit in ((10000, 20), (FILES, 30)):
             sub = home / str(count)
             sub.mkdir()
-            d = Daemon(sub, fake, args=["--set", "lastfm.ca_file=" + cert, "--set", "musicbrainz.ca_file=" + cert])
+            d = Emulated(sub, fake, args=["--set", "lastfm.ca_file=" + cert, "--set", "musicbrainz.ca_file=" + cert])
             fill(d.songs, count)
             d.start()
-            d.wait_listed(count)
+            wait_for(lambda: d.get("progress")["total"] == count, "%d songs to be listed" % count, 600)
             wait_for(lambda: fake.requests("lastfm") > 3 and fake.requests("musicbrainz") > 1, "TLS requests")
             running = start_load(d.address) if count > 10000 else None
             time.sleep(5)
@@ -296,6 +315,8 @@ def bench_memory():
                 end_load(running)
             say("memory: %d songs after TLS requests%s: RSS %.1f MB (at most %d), peak %.1f MB"
                 % (count, ", 50 connections" if count > 10000 else "", used["VmRSS"] / 1024, limit, used["VmHWM"] / 1024))
+            if EMULATOR:
+                say("        with the emulator, whose translated code takes %.1f MB of it" % (translated_kb(d.process.pid) / 1024))
             d.stop()
             fake.arrivals["lastfm"].clear()
             fake.arrivals["musicbrainz"].clear()

@@ -9,13 +9,14 @@ import shutil
 import subprocess
 import tempfile
 import urllib.request
+import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = ROOT / "build-package"
 MIRROR = os.environ.get("SONGBOOKD_MIRROR", "http://deb.debian.org/debian")
 RELEASES = {"bookworm": "12", "trixie": "13"}
 # What a Raspberry Pi OS has anyhow; the package's own dependencies are for apt to find.
-BASE = "systemd,systemd-sysv,dbus,curl,procps,util-linux,passwd"
+BASE = "systemd,systemd-sysv,dbus,libpam-systemd,curl,procps,util-linux,passwd"
 QEMU = {"arm64": "qemu-aarch64-static", "armhf": "qemu-arm-static"}
 
 
@@ -80,8 +81,15 @@ def lintian(deb):
     return [line for line in done.stdout.splitlines() if line.startswith(("E:", "W:"))]
 
 
+def wrong_names(suite, deb):
+    """Libraries that the package should depend on under that suite's name, and does not."""
+    depends = call("dpkg-deb", "-f", deb, "Depends")
+    return [n for n in (("libuv1", "libcurl4") if suite == "bookworm" else ("libuv1t64", "libcurl4t64", "libllhttp9.2"))
+            if n + " " not in depends]
+
+
 def archive(suite):
-    path = WORK / ("base-%s.tar" % suite)
+    path = WORK / ("base-%s-%08x.tar" % (suite, zlib.crc32(BASE.encode())))
     if not path.exists():
         WORK.mkdir(exist_ok=True)
         part = path.with_suffix(".part.tar")

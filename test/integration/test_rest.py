@@ -1,6 +1,9 @@
 """A service that has nothing to do leaves the disk alone: it writes nothing, and neither does the kernel because of it."""
 import os
+import pathlib
 import time
+
+import pytest
 
 from conftest import wait_for
 
@@ -46,3 +49,23 @@ def test_a_look_through_the_folders_that_finds_nothing_new_writes_nothing(daemon
     after = times_and_sizes(daemon.home)
     assert {p: (was, after.get(p)) for p, was in before.items() if after.get(p) != was} == {}
     assert after.keys() == before.keys()
+
+
+def test_the_log_gets_less_than_a_line_a_minute_beside_the_scans(make_daemon, fake):
+    """Minutes of half a second each."""
+    library = next((str(p) for p in pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
+    if not library:
+        pytest.skip("libfaketime is not installed")
+    d = make_daemon(fake=fake, args=["--set", "library.rescan_minutes=1"],
+                    env={"LD_PRELOAD": library, "FAKETIME": "+0 x120", "ASAN_OPTIONS": "detect_leaks=0:verify_asan_link_order=0"})
+    d.add_song("ABBA - Dancing Queen.mp3")
+    d.start()
+    d.wait_done()
+    wal = d.database.with_name("songbook.db-wal")
+    wait_for(lambda: wal.stat().st_size == 0, "the write-ahead log to be emptied")
+    stored, begun = d.get("progress")["store"]["transactions"], d.log.count("\n")
+    minutes = 12
+    wait_for(lambda: sum("full scan finished" in line for line in d.log.split("\n")[begun:]) >= minutes, "%d scans" % minutes)
+    others = [line for line in d.log.split("\n")[begun:-1] if "full scan finished" not in line]
+    assert len(others) < minutes, others
+    assert d.get("progress")["store"]["transactions"] == stored

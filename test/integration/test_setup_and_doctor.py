@@ -252,3 +252,45 @@ def test_doctor_speaks_in_lines(home):
     done = ctl(home, "--socket", str(home / "nowhere"), "doctor", "--config", os.devnull)
     lines = done.stdout.splitlines()
     assert len(lines) >= 9 and all(line.split()[0] in ("ok", "note", "warn", "BAD") for line in lines)
+
+
+# --- each check says what is wrong ------------------------------------------------------------------------------------------
+
+def test_doctor_tells_a_clock_that_was_never_set(home):
+    if not shutil.which("faketime"):
+        pytest.skip("faketime is not installed")
+    done = subprocess.run(["faketime", "2020-01-01 00:00:00", CTL, "--socket", str(home / "nowhere"), "doctor", "--config", os.devnull],
+                          capture_output=True, text=True, env=clean_environment({"HOME": str(home), "STATE_DIRECTORY": str(home),
+                                                                                 "ASAN_OPTIONS": "detect_leaks=0:verify_asan_link_order=0"}))
+    line = [x for x in done.stdout.splitlines() if x[6:].startswith("clock")][0]
+    assert line.startswith("BAD ") and "2020-01-01" in line and "timedatectl set-ntp true" in line
+
+
+@pytest.mark.parametrize("options, grade, words", [("size=3m", "bad", "make room"), ("ro", "bad", "read-only")])
+def test_doctor_tells_a_disk_on_which_nothing_can_be_stored(home, options, grade, words):
+    place = home / "state"
+    place.mkdir()
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", place], capture_output=True).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        _, found = doctor(home, "--socket", str(home / "nowhere"))
+    finally:
+        subprocess.run(["umount", place], check=True)
+    assert found["disk space"]["grade"] == grade and words in found["disk space"]["finding"] + found["disk space"]["remedy"]
+
+
+def test_doctor_tells_limits_that_are_too_low(home):
+    done = subprocess.run(["sh", "-c", "ulimit -n 64; exec \"$@\"", "sh", CTL, "--socket", str(home / "nowhere"), "doctor", "--config", os.devnull],
+                          capture_output=True, text=True, env=clean_environment({"HOME": str(home), "STATE_DIRECTORY": str(home)}))
+    line = [x for x in done.stdout.splitlines() if x[6:].startswith("limits")][0]
+    assert line.startswith("warn ") and "64 open files" in line and "ulimit" in line
+
+
+def test_doctor_tells_a_list_of_pikaraoke_that_is_closed_to_it(closed_home):
+    (closed_home / ".pikaraoke").mkdir()
+    database = closed_home / ".pikaraoke/pikaraoke.db"
+    database.touch(0o600)      # root's: PiKaraoke was run with sudo
+    done = as_plain_user(closed_home, "--json", "--socket", str(closed_home / "nowhere"), "doctor")
+    found = {f["check"]: f for f in json.loads(done.stdout)}
+    assert found["PiKaraoke"]["grade"] == "warn" and str(database) in found["PiKaraoke"]["finding"]
+    assert "same user" in found["PiKaraoke"]["remedy"]
