@@ -1,6 +1,7 @@
 """What a service manager sees: the notify protocol, the watchdog, a reload, and the exit codes."""
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -173,6 +174,17 @@ def test_keys_come_from_credentials_and_are_not_shown(make_daemon, fake):
     assert shown["value"] == "set" and shown["origin"] == "file"
     assert d.post("settings/test", {"provider": "lastfm"}).json["ok"] is True
     assert fake.lastfm_key not in d.log
+
+
+def test_the_journal_gets_its_levels_and_no_times(daemon):
+    plain = daemon.command
+    daemon.command = lambda *more: ["sh", "-c", "JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) exec \"$@\"", "sh", *plain(*more)]
+    daemon.folders.append(str(daemon.home / "gone"))
+    daemon.start()
+    wait_for(lambda: "gone' does not exist" in daemon.log, "the warning")
+    lines = daemon.log.splitlines()
+    assert all(re.match(r"<[0-7]>\w+: ", line) for line in lines), lines
+    assert [line for line in lines if line.startswith("<4>scan: folder")] and [line for line in lines if line.startswith("<6>main: listening")]
 
 
 def test_it_is_a_whole_container(daemon):
