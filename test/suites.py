@@ -113,10 +113,10 @@ def suite_fuzz():
     return passed, len(fuzzers) - passed + len(missing)
 
 
-def pytest(folder, env=None):
+def pytest(folder, env=None, options=()):
     report = ROOT / "build-test" / ("pytest-%s.xml" % folder.replace("/", "-"))
     report.unlink(missing_ok=True)
-    call([PYTHON, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "--junitxml", report, folder],
+    call([PYTHON, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "--junitxml", report, *options, folder],
          env={"SONGBOOKD_BUILD": str(ROOT / "build-test"), **(env or {})})
     if not report.exists():
         return 0, 1
@@ -146,7 +146,7 @@ def suite_integration():
     """the real daemon against fake providers, under ASan and UBSan"""
     if not build("build-test", "gcc", "-Db_sanitize=address,undefined"):
         return 0, 1
-    return pytest("test/integration")
+    return pytest("test/integration", options=["-n", "2", "--dist", "loadscope"])   # they mostly wait
 
 
 def suite_browser():

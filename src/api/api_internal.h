@@ -66,6 +66,8 @@ cJSON *input_object(struct slice text, bool may_be_empty, struct err *e);
 /* The request's body likewise; on NULL the request was answered. Query parameters beside it are refused. */
 cJSON *input_body(struct request *r, bool may_be_empty);
 cJSON *input_body_beside_query(struct request *r, bool may_be_empty); /* ... are the caller's affair */
+/* For requests that take nothing: true with no body, or {}; else answered. */
+bool input_no_members(struct request *r);
 /* Whole decimal number of at most 2^53; false for anything else. */
 bool input_number(struct slice text, int64_t *out);
 /* The song id in the path; on false the request was answered 404. */

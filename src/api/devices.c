@@ -571,18 +571,10 @@ static bool revoke_answer(struct api_op *o, int rc)
 
 void handle_device_revoke(struct request *r, void *app)
 {
-    static const char *const none[] = {NULL};
-    struct field_errors f;
     struct api_op *o;
     int64_t id;
-    cJSON *body = input_body(r, true);
 
-    if (!body)
-        return;
-    fields_init(&f, "pointer");
-    fields_only(&f, body, none);
-    cJSON_Delete(body);
-    if (fields_answer(&f, r))
+    if (!input_no_members(r))
         return;
     if (!input_number(request_path_arg(r, 0), &id) || id < 1) {
         request_reply_problem(r, 404, "not_found", "there is no such device");

@@ -334,6 +334,20 @@ bool input_query(struct request *r, const struct query_number *numbers, size_t n
     return !fields_answer(&f, r);
 }
 
+bool input_no_members(struct request *r)
+{
+    static const char *const none[] = {NULL};
+    struct field_errors f;
+    cJSON *body = input_body(r, true);
+
+    if (!body)
+        return false;
+    fields_init(&f, "pointer");
+    fields_only(&f, body, none);
+    cJSON_Delete(body);
+    return !fields_answer(&f, r);
+}
+
 bool input_no_query(struct request *r)
 {
     return input_query(r, NULL, 0);

@@ -33,17 +33,9 @@ static void command_done(void *arg, int rc, bool changed, enum worker_mode mode)
 
 static void command(struct request *r, struct api *a, enum worker_command cmd)
 {
-    static const char *const none[] = {NULL};
-    struct field_errors f;
     struct command_wait *w;
-    cJSON *body = input_body(r, true);
 
-    if (!body)
-        return;
-    fields_init(&f, "pointer");
-    fields_only(&f, body, none);
-    cJSON_Delete(body);
-    if (fields_answer(&f, r))
+    if (!input_no_members(r))
         return;
     if (dbq_is_full(a->d.q)) {
         request_reply_error(r, ERR_BUSY, NULL);

@@ -52,18 +52,27 @@ static int show_song(const struct ctl *ctl, const struct reply *r)
     return EXIT_FINE;
 }
 
+/* The path of the one song that the command line names; below: "" or what of it. GO_ON, or the exit code. */
+static int song_path(struct ctl *ctl, int argc, char **argv, const char *below, char out[64])
+{
+    long long id;
+    int rc = args_read(ctl, &argc, argv, NULL, 1, 1);
+
+    if (rc == GO_ON && id_read(argv[0], &id) != 0)
+        rc = EXIT_USAGE;
+    if (rc == GO_ON)
+        snprintf(out, 64, "/songs/%lld%s", id, below);
+    return rc;
+}
+
 int cmd_show(struct ctl *ctl, int argc, char **argv)
 {
     struct reply r = {0};
     char path[64];
-    long long id;
-    int rc = args_read(ctl, &argc, argv, NULL, 1, 1);
+    int rc = song_path(ctl, argc, argv, "", path);
 
     if (rc != GO_ON)
         return rc;
-    if (id_read(argv[0], &id) != 0)
-        return EXIT_USAGE;
-    snprintf(path, sizeof(path), "/songs/%lld", id);
     rc = ask(ctl, "GET", path, NULL, NULL, &r);
     if (rc == EXIT_FINE)
         rc = show_song(ctl, &r);
@@ -86,14 +95,10 @@ int cmd_explain(struct ctl *ctl, int argc, char **argv)
 {
     struct reply r = {0};
     char path[64];
-    long long id;
-    int rc = args_read(ctl, &argc, argv, NULL, 1, 1);
+    int rc = song_path(ctl, argc, argv, "/explain", path);
 
     if (rc != GO_ON)
         return rc;
-    if (id_read(argv[0], &id) != 0)
-        return EXIT_USAGE;
-    snprintf(path, sizeof(path), "/songs/%lld/explain", id);
     rc = ask(ctl, "GET", path, NULL, NULL, &r);
     if (rc == EXIT_FINE && !ctl->json && cJSON_IsArray(json_get(r.json, "story")))
         print_story(json_get(r.json, "story"));

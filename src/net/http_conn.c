@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/log.h"
@@ -390,10 +391,19 @@ void conn_sweep(struct conn *c, uint64_t now)
 
 /* --- accept ----------------------------------------------------------------------------------------------- */
 
+/* A request may have come with the connection and not been read yet: in a flood, many are accepted in one turn of the loop. */
+static bool has_unread(const struct conn *c)
+{
+    uv_os_fd_t fd;
+    int n = 0;
+
+    return uv_fileno(&c->u.handle, &fd) == 0 && ioctl(fd, FIONREAD, &n) == 0 && n > 0;
+}
+
 /* Nobody is waiting on it: the answer is gone out, or the client has not asked. */
 static bool may_go(const struct conn *c)
 {
-    return !c->refused && (c->state == CONN_LINGER || (c->state == CONN_READ && c->in.len == 0));
+    return !c->refused && (c->state == CONN_LINGER || (c->state == CONN_READ && c->in.len == 0 && !has_unread(c)));
 }
 
 static int worth(const struct conn *c)
@@ -414,6 +424,18 @@ static void make_room(struct http_server *s)
     }
     if (least)
         conn_close(least, "its place is needed");
+}
+
+/* Too many read their refusal: the first of them has had the longest time for it. */
+static void make_room_among_the_refused(struct http_server *s)
+{
+    list_each_safe(l, next, &s->conns) {
+        struct conn *c = container_of(l, struct conn, link);
+        if (c->refused && c->state != CONN_CLOSED) {
+            conn_close(c, "others are refused, too");
+            return;
+        }
+    }
 }
 
 static void refuse_busy(struct conn *c)
@@ -460,9 +482,11 @@ void conn_accept(struct http_server *s, struct listener *l)
     if (s->conn_count >= HTTP_MAX_CONNECTIONS)
         make_room(s);
     c->refused = s->conn_count >= HTTP_MAX_CONNECTIONS;
+    if (c->refused && s->refused_count >= MAX_REFUSED)
+        make_room_among_the_refused(s);
     server_conn_opened(s, c);
-    if (rc != 0 || s->refused_count > MAX_REFUSED) {
-        conn_close(c, rc != 0 ? uv_strerror(rc) : "too many connections");
+    if (rc != 0) {
+        conn_close(c, uv_strerror(rc));
         return;
     }
     if (c->local)

@@ -37,6 +37,17 @@ static void read_row(const struct stmt *s, struct candidate *c, struct stored_ca
     *out = (struct stored_candidate){.id = col_int(s, 0), .c = c, .rejected = col_int(s, 21) != 0};
 }
 
+static int each_row(struct stmt *s, void (*row)(const struct stored_candidate *s, void *arg), void *arg)
+{
+    while (stmt_row(s)) {
+        struct candidate c;
+        struct stored_candidate v;
+        read_row(s, &c, &v);
+        row(&v, arg);
+    }
+    return stmt_end(s);
+}
+
 int candidates_list(struct db *db, int64_t song_id, int64_t since_ms, int limit,
                     void (*row)(const struct stored_candidate *s, void *arg), void *arg, struct err *e)
 {
@@ -46,13 +57,7 @@ int candidates_list(struct db *db, int64_t song_id, int64_t since_ms, int limit,
     stmt_int(&s, song_id);
     stmt_int(&s, since_ms);
     stmt_int(&s, limit);
-    while (stmt_row(&s)) {
-        struct candidate c;
-        struct stored_candidate v;
-        read_row(&s, &c, &v);
-        row(&v, arg);
-    }
-    return stmt_end(&s);
+    return each_row(&s, row, arg);
 }
 
 int candidates_best(struct db *db, int64_t song_id, int provider, double min_score,
@@ -65,13 +70,7 @@ int candidates_best(struct db *db, int64_t song_id, int provider, double min_sco
     stmt_int(&s, song_id);
     stmt_text(&s, provider < 0 ? NULL : provider_name((enum provider_id)provider));
     stmt_num(&s, min_score - 0.005);   /* scores are shown with two digits and asked for as shown */
-    while (stmt_row(&s)) {
-        struct candidate c;
-        struct stored_candidate v;
-        read_row(&s, &c, &v);
-        row(&v, arg);
-    }
-    return stmt_end(&s);
+    return each_row(&s, row, arg);
 }
 
 /* --- storing -------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* Operations between the loop and SQLite; see dbq.h.
  *
- * Everything here runs on the loop thread except run_task and what it calls, which run on a pool thread while the lane is
- * busy. A busy lane's batch, connection and results belong to that thread; the rest of it to the loop.
+ * Everything here runs on the loop thread except run_task and what it calls, which run on a pool thread while the strand is
+ * busy. A busy strand's group, connection and results belong to that thread; the rest of it to the loop.
  */
 #include "store/dbq.h"
 
@@ -16,26 +16,26 @@
 #define GROUP_MAX 200        /* operations in a transaction */
 #define GROUP_MS 50          /* after which the rest waits for the next one */
 #define READS_MAX 8          /* reads in one work item */
-#define ITEMS_MAX 2          /* work items of all lanes on the pool */
+#define ITEMS_MAX 2          /* work items of all strands on the pool */
 #define WRITER_FULL 1000
 #define READER_FULL 500
 #define QUIET_MS 2000        /* without work until the connections are tidied */
 
 enum task { TASK_NONE, TASK_OPEN, TASK_GROUP, TASK_TIDY, TASK_CLOSE };
 
-struct lane {
+struct strand {
     struct dbq *q;
     struct db *db;
     uv_work_t work;
     enum task task;              /* TASK_NONE: not busy */
     struct list urgent, waiting; /* not started */
     size_t n_waiting;
-    struct list batch;           /* of the running work item */
-    size_t ran;                  /* operations of the batch that were run */
+    struct list group;           /* of the running work item */
+    size_t ran;                  /* operations of the group that were run */
     bool committed;
     bool used;                   /* something ran since the last tidy */
     uint64_t ms;                 /* that the group took */
-    uint64_t turn;               /* when it last began: the lane that waited longest is next */
+    uint64_t turn;               /* when it last began: the strand that waited longest is next */
 };
 
 struct dbq {
@@ -47,7 +47,7 @@ struct dbq {
     void *closed_arg;
     void (*on_commit)(void *arg);
     void *on_commit_arg;
-    struct lane writer, reader, beside;
+    struct strand writer, reader, beside;
     uint64_t turns;
     struct counts counts;        /* loop's copy */
     struct counts fresh;         /* read by the writer after its commit */
@@ -68,9 +68,9 @@ struct dbq {
 
 static void kick(struct dbq *q);
 
-static struct dbq_op *op_of(struct list *l)
+static struct dbq_op *op_of(struct list *s)
 {
-    return container_of(l, struct dbq_op, link);
+    return container_of(s, struct dbq_op, link);
 }
 
 /* --- on the pool ---------------------------------------------------------------------- */
@@ -95,7 +95,7 @@ static void fail_op(struct dbq_op *op, int rc, const struct err *e)
     op->err = *e;
 }
 
-/* Without neighbours the transaction is savepoint enough. For a large batch that matters: SQLite would keep a copy of every
+/* Without neighbours the transaction is savepoint enough. For a large group that matters: SQLite would keep a copy of every
  * page it changes and walk through the copies at each statement. A failure rolls back and begins anew, so that the commit that
  * follows is the same for all. */
 static int run_single(struct db *db, struct dbq_op *op)
@@ -109,75 +109,75 @@ static int run_single(struct db *db, struct dbq_op *op)
     return again ? again : rc;
 }
 
-/* The first `n` of the batch that had succeeded now share the transaction's failure. */
-static void fail_batch(struct lane *l, size_t n, int rc, const struct err *e)
+/* The first `n` of the group that had succeeded now share the transaction's failure. */
+static void fail_group(struct strand *s, size_t n, int rc, const struct err *e)
 {
-    for (struct list *i = l->batch.next; i != &l->batch && n; i = i->next, n--)
+    for (struct list *i = s->group.next; i != &s->group && n; i = i->next, n--)
         if (op_of(i)->rc == 0)
             fail_op(op_of(i), rc, e);
 }
 
-static bool is_durable(const struct lane *l)
+static bool is_durable(const struct strand *s)
 {
-    for (struct list *i = l->batch.next; i != &l->batch; i = i->next)
+    for (struct list *i = s->group.next; i != &s->group; i = i->next)
         if (op_of(i)->flags & DBQ_DURABLE)
             return true;
     return false;
 }
 
-static void write_group(struct lane *l)
+static void write_group(struct strand *s)
 {
     uint64_t start = uv_hrtime();
-    bool single = l->batch.next == l->batch.prev;
+    bool single = s->group.next == s->group.prev;
     struct err e = {0};
-    int rc = db_begin(l->db, is_durable(l), &e);
+    int rc = db_begin(s->db, is_durable(s), &e);
 
-    for (struct list *i = l->batch.next; i != &l->batch; i = i->next) {
+    for (struct list *i = s->group.next; i != &s->group; i = i->next) {
         struct dbq_op *op = op_of(i);
-        if (rc == 0 && l->ran && uv_hrtime() - start > GROUP_MS * UINT64_C(1000000))
+        if (rc == 0 && s->ran && uv_hrtime() - start > GROUP_MS * UINT64_C(1000000))
             break;
-        l->ran++;
+        s->ran++;
         if (rc) {
             fail_op(op, rc, &e);
             continue;
         }
-        op->rc = single ? run_single(l->db, op) : run_in_savepoint(l->db, op);
-        if (!db_in_transaction(l->db)) {   /* SQLite has undone the others, too */
+        op->rc = single ? run_single(s->db, op) : run_in_savepoint(s->db, op);
+        if (!db_in_transaction(s->db)) {   /* SQLite has undone the others, too */
             rc = op->rc ? op->rc : ERR_BUG;
             e = op->err;
             break;
         }
     }
     if (rc == 0)
-        rc = db_commit(l->db, &e);
+        rc = db_commit(s->db, &e);
     if (rc) {
-        db_rollback(l->db);
-        fail_batch(l, l->ran, rc, &e);
+        db_rollback(s->db);
+        fail_group(s, s->ran, rc, &e);
     }
-    l->committed = rc == 0;
-    if (l->committed && counts_read(l->db, &l->q->fresh, &e))
+    s->committed = rc == 0;
+    if (s->committed && counts_read(s->db, &s->q->fresh, &e))
         log_error("store", "counts could not be read: %s", err_text(&e));
-    l->ms = (uv_hrtime() - start) / 1000000;
+    s->ms = (uv_hrtime() - start) / 1000000;
 }
 
-static void read_group(struct lane *l)
+static void read_group(struct strand *s)
 {
-    for (struct list *i = l->batch.next; i != &l->batch; i = i->next) {
+    for (struct list *i = s->group.next; i != &s->group; i = i->next) {
         struct dbq_op *op = op_of(i);
-        l->ran++;
-        op->rc = db_begin(l->db, false, &op->err);
+        s->ran++;
+        op->rc = db_begin(s->db, false, &op->err);
         if (op->rc)
             continue;
-        op->rc = op->run(l->db, op);
-        db_rollback(l->db);   /* nothing to keep; ends the snapshot so that the WAL can be reset */
+        op->rc = op->run(s->db, op);
+        db_rollback(s->db);   /* nothing to keep; ends the snapshot so that the WAL can be reset */
     }
 }
 
-static void beside_group(struct lane *l)
+static void beside_group(struct strand *s)
 {
-    struct dbq_op *op = op_of(l->batch.next);
+    struct dbq_op *op = op_of(s->group.next);
 
-    l->ran++;
+    s->ran++;
     op->rc = op->run(NULL, op);
 }
 
@@ -190,9 +190,9 @@ static void open_both(struct dbq *q)
         q->opening_rc = db_open_reader(q->path, &q->reader.db, &q->opening_err);
 }
 
-static void tidy(struct lane *l)
+static void tidy(struct strand *s)
 {
-    db_tidy(l->db);
+    db_tidy(s->db);
 #ifdef __GLIBC__
     malloc_trim(0);   /* pages freed on pool threads otherwise stay with their arenas */
 #endif
@@ -200,27 +200,27 @@ static void tidy(struct lane *l)
 
 static void run_task(uv_work_t *work)
 {
-    struct lane *l = container_of(work, struct lane, work);
+    struct strand *s = container_of(work, struct strand, work);
 
-    switch (l->task) {
+    switch (s->task) {
     case TASK_OPEN:
-        open_both(l->q);
+        open_both(s->q);
         break;
     case TASK_GROUP:
-        if (l == &l->q->writer)
-            write_group(l);
-        else if (l == &l->q->reader)
-            read_group(l);
+        if (s == &s->q->writer)
+            write_group(s);
+        else if (s == &s->q->reader)
+            read_group(s);
         else
-            beside_group(l);
+            beside_group(s);
         break;
     case TASK_TIDY:
-        tidy(l);
+        tidy(s);
         break;
     case TASK_CLOSE:   /* the writer last: closing it checkpoints */
-        db_close(l->q->reader.db);
-        db_close(l->q->writer.db);
-        l->q->reader.db = l->q->writer.db = NULL;
+        db_close(s->q->reader.db);
+        db_close(s->q->writer.db);
+        s->q->reader.db = s->q->writer.db = NULL;
         break;
     case TASK_NONE:
         break;
@@ -239,14 +239,14 @@ static void list_take_all(struct list *from, struct list *to)
 }
 
 /* Operations for which there was no time come first again, in their order. */
-static void put_back(struct lane *l, struct list *rest)
+static void put_back(struct strand *s, struct list *rest)
 {
     while (!list_is_empty(rest)) {
         struct list *last = rest->prev;
         struct dbq_op *op = op_of(last);
         list_del(last);
-        list_add_before((op->flags & DBQ_URGENT ? &l->urgent : &l->waiting)->next, last);
-        l->n_waiting++;
+        list_add_before((op->flags & DBQ_URGENT ? &s->urgent : &s->waiting)->next, last);
+        s->n_waiting++;
     }
 }
 
@@ -261,28 +261,28 @@ static void deliver(struct dbq *q, struct list *done)
     q->delivering = false;
 }
 
-static void group_ended(struct lane *l)
+static void group_ended(struct strand *s)
 {
-    struct dbq *q = l->q;
+    struct dbq *q = s->q;
     struct list done;
-    bool writes = l == &q->writer, reads = l == &q->reader;
+    bool writes = s == &q->writer, reads = s == &q->reader;
 
     list_init(&done);
-    for (; l->ran; l->ran--) {
-        struct list *first = l->batch.next;
+    for (; s->ran; s->ran--) {
+        struct list *first = s->group.next;
         list_del(first);
         list_add(&done, first);
         q->stats.writes += writes;
         q->stats.reads += reads;
     }
-    put_back(l, &l->batch);
-    l->used = writes || reads;
+    put_back(s, &s->group);
+    s->used = writes || reads;
     if (writes) {
         q->stats.transactions++;
-        if (l->ms > q->stats.worst_transaction_ms)
-            q->stats.worst_transaction_ms = l->ms;
+        if (s->ms > q->stats.worst_transaction_ms)
+            q->stats.worst_transaction_ms = s->ms;
     }
-    if (writes && l->committed) {
+    if (writes && s->committed) {
         q->counts = q->fresh;
         if (q->on_commit)
             q->on_commit(q->on_commit_arg);
@@ -290,14 +290,14 @@ static void group_ended(struct lane *l)
     deliver(q, &done);
 }
 
-static void refuse_all(struct dbq *q, struct lane *l, int rc, const struct err *e)
+static void refuse_all(struct dbq *q, struct strand *s, int rc, const struct err *e)
 {
     struct list all;
 
     list_init(&all);
-    list_take_all(&l->urgent, &all);
-    list_take_all(&l->waiting, &all);
-    l->n_waiting = 0;
+    list_take_all(&s->urgent, &all);
+    list_take_all(&s->waiting, &all);
+    s->n_waiting = 0;
     for (struct list *i = all.next; i != &all; i = i->next)
         fail_op(op_of(i), rc, e);
     deliver(q, &all);
@@ -338,19 +338,19 @@ static void close_ended(struct dbq *q)
     uv_close((uv_handle_t *)&q->gather, on_handle_closed);
 }
 
-static bool is_idle(const struct lane *l)
+static bool is_idle(const struct strand *s)
 {
-    return l->task == TASK_NONE && l->n_waiting == 0;
+    return s->task == TASK_NONE && s->n_waiting == 0;
 }
 
 static void on_task_ended(uv_work_t *work, int status)
 {
-    struct lane *l = container_of(work, struct lane, work);
-    struct dbq *q = l->q;
-    enum task task = l->task;
+    struct strand *s = container_of(work, struct strand, work);
+    struct dbq *q = s->q;
+    enum task task = s->task;
 
     (void)status;   /* nothing cancels */
-    l->task = TASK_NONE;
+    s->task = TASK_NONE;
     if (task == TASK_CLOSE) {
         close_ended(q);
         return;
@@ -358,39 +358,39 @@ static void on_task_ended(uv_work_t *work, int status)
     if (task == TASK_OPEN)
         open_ended(q);
     else if (task == TASK_GROUP)
-        group_ended(l);
+        group_ended(s);
     else
-        l->used = false;
+        s->used = false;
     /* a look at the other database once a second must not keep ours from its rest */
-    if (l == &q->beside && is_idle(&q->writer) && is_idle(&q->reader) && is_idle(l) && uv_is_active((uv_handle_t *)&q->quiet))
+    if (s == &q->beside && is_idle(&q->writer) && is_idle(&q->reader) && is_idle(s) && uv_is_active((uv_handle_t *)&q->quiet))
         return;
     kick(q);
 }
 
 /* --- on the loop: what starts --------------------------------------------------------- */
 
-static void start(struct lane *l, enum task task)
+static void start(struct strand *s, enum task task)
 {
     int rc;
 
-    l->task = task;
-    l->turn = ++l->q->turns;
-    l->ran = 0;
-    rc = uv_queue_work(l->q->loop, &l->work, run_task, on_task_ended);
+    s->task = task;
+    s->turn = ++s->q->turns;
+    s->ran = 0;
+    rc = uv_queue_work(s->q->loop, &s->work, run_task, on_task_ended);
     if (rc)
         bug("store: no work item: %s", uv_strerror(rc));
 }
 
-/* Fills the batch: urgent ones first, and an operation that wants to be alone by itself. */
-static void take_batch(struct lane *l, size_t max)
+/* Fills the group: urgent ones first, and an operation that wants to be alone by itself. */
+static void take_group(struct strand *s, size_t max)
 {
     for (size_t n = 0; n < max; n++) {
-        struct list *from = list_is_empty(&l->urgent) ? &l->waiting : &l->urgent, *first = from->next;
+        struct list *from = list_is_empty(&s->urgent) ? &s->waiting : &s->urgent, *first = from->next;
         if (first == from || (n && op_of(first)->flags & DBQ_ALONE))
             return;
         list_del(first);
-        list_add(&l->batch, first);
-        l->n_waiting--;
+        list_add(&s->group, first);
+        s->n_waiting--;
         if (op_of(first)->flags & DBQ_ALONE)
             return;
     }
@@ -409,53 +409,53 @@ static void on_gathered(uv_timer_t *t)
 /* Only patient operations wait, and not for long enough. */
 static bool holds_for_company(struct dbq *q)
 {
-    struct lane *l = &q->writer;
+    struct strand *s = &q->writer;
     uint64_t now = uv_now(q->loop);
 
-    if (!q->gather_ms || !q->last_write || q->closing || !list_is_empty(&l->urgent) || l->n_waiting >= GROUP_MAX ||
+    if (!q->gather_ms || !q->last_write || q->closing || !list_is_empty(&s->urgent) || s->n_waiting >= GROUP_MAX ||
         now - q->last_write >= q->gather_ms)
         return false;
-    for (struct list *i = l->waiting.next; i != &l->waiting; i = i->next)
+    for (struct list *i = s->waiting.next; i != &s->waiting; i = i->next)
         if (!(op_of(i)->flags & DBQ_PATIENT))
             return false;
-    if (l->n_waiting && !uv_is_active((uv_handle_t *)&q->gather))
+    if (s->n_waiting && !uv_is_active((uv_handle_t *)&q->gather))
         uv_timer_start(&q->gather, on_gathered, q->last_write + q->gather_ms - now, 0);
     return true;
 }
 
-static struct lane *next_lane(struct dbq *q)
+static struct strand *next_strand(struct dbq *q)
 {
-    struct lane *lanes[] = {&q->writer, &q->reader, &q->beside}, *next = NULL;
+    struct strand *strands[] = {&q->writer, &q->reader, &q->beside}, *next = NULL;
 
-    for (size_t i = 0; i < ARRAY_LEN(lanes); i++)
-        if (lanes[i]->task == TASK_NONE && lanes[i]->n_waiting && (!next || lanes[i]->turn < next->turn) &&
+    for (size_t i = 0; i < ARRAY_LEN(strands); i++)
+        if (strands[i]->task == TASK_NONE && strands[i]->n_waiting && (!next || strands[i]->turn < next->turn) &&
             (i || !holds_for_company(q)))
-            next = lanes[i];
+            next = strands[i];
     return next;
 }
 
 static void kick_lanes(struct dbq *q)
 {
-    struct lane *l;
+    struct strand *s;
 
-    while (items(q) < ITEMS_MAX && (l = next_lane(q))) {
-        if (l == &q->writer) {
+    while (items(q) < ITEMS_MAX && (s = next_strand(q))) {
+        if (s == &q->writer) {
             uv_timer_stop(&q->gather);
             q->last_write = uv_now(q->loop);
         }
-        take_batch(l, l == &q->writer ? GROUP_MAX : l == &q->reader ? READS_MAX : 1);
-        start(l, TASK_GROUP);
+        take_group(s, s == &q->writer ? GROUP_MAX : s == &q->reader ? READS_MAX : 1);
+        start(s, TASK_GROUP);
     }
 }
 
 static void on_quiet(uv_timer_t *t)
 {
     struct dbq *q = t->data;
-    struct lane *lanes[] = {&q->writer, &q->reader};
+    struct strand *strands[] = {&q->writer, &q->reader};
 
-    for (size_t i = 0; i < ARRAY_LEN(lanes); i++)
-        if (is_idle(lanes[i]) && lanes[i]->used && items(q) < ITEMS_MAX)
-            start(lanes[i], TASK_TIDY);
+    for (size_t i = 0; i < ARRAY_LEN(strands); i++)
+        if (is_idle(strands[i]) && strands[i]->used && items(q) < ITEMS_MAX)
+            start(strands[i], TASK_TIDY);
 }
 
 static void kick(struct dbq *q)
@@ -483,7 +483,7 @@ static void on_later(uv_timer_t *t)
     kick(q);
 }
 
-static void submit(struct dbq *q, struct lane *l, struct dbq_op *op)
+static void submit(struct dbq *q, struct strand *s, struct dbq_op *op)
 {
     op->rc = 0;
     op->err = (struct err){0};
@@ -494,19 +494,19 @@ static void submit(struct dbq *q, struct lane *l, struct dbq_op *op)
             uv_timer_start(&q->later, on_later, 0, 0);
         return;
     }
-    list_add(op->flags & DBQ_URGENT ? &l->urgent : &l->waiting, &op->link);
-    l->n_waiting++;
+    list_add(op->flags & DBQ_URGENT ? &s->urgent : &s->waiting, &op->link);
+    s->n_waiting++;
     kick(q);
 }
 
 /* --- life ----------------------------------------------------------------------------- */
 
-static void lane_init(struct lane *l, struct dbq *q)
+static void strand_init(struct strand *s, struct dbq *q)
 {
-    l->q = q;
-    list_init(&l->urgent);
-    list_init(&l->waiting);
-    list_init(&l->batch);
+    s->q = q;
+    list_init(&s->urgent);
+    list_init(&s->waiting);
+    list_init(&s->group);
 }
 
 struct dbq *dbq_open(uv_loop_t *loop, const char *path, void (*opened)(void *arg, int rc, const struct err *e), void *arg)
@@ -517,9 +517,9 @@ struct dbq *dbq_open(uv_loop_t *loop, const char *path, void (*opened)(void *arg
     q->path = mem_strdup(path);
     q->opened = opened;
     q->opened_arg = arg;
-    lane_init(&q->writer, q);
-    lane_init(&q->reader, q);
-    lane_init(&q->beside, q);
+    strand_init(&q->writer, q);
+    strand_init(&q->reader, q);
+    strand_init(&q->beside, q);
     list_init(&q->refused);
     uv_timer_init(loop, &q->later);
     uv_timer_init(loop, &q->quiet);

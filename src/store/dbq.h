@@ -1,12 +1,12 @@
 /* The queue between the loop and SQLite.
  *
- * Two lanes, each with at most one work item on libuv's pool: the writer, and a reader connection
+ * Two strands, each with at most one work item on libuv's pool: the writer, and a reader connection
  * that sees the last commit. What is queued for the writer while it works becomes its next
  * transaction (at most 200 operations or 50 ms); patient ones wait for company, see dbq_gather; every operation has its own
  * savepoint, so a failing one does not fail its neighbours. `done` runs on the loop thread after the commit: tell others
  * only there.
- * A third lane takes work on a database that is not ours (PiKaraoke's). Of all three at most two are on
- * the pool at a time, so that it keeps threads for names and files; the lane that waited longest is next.
+ * A third strand takes work on a database that is not ours (PiKaraoke's). Of all three at most two are on
+ * the pool at a time, so that it keeps threads for names and files; the strand that waited longest is next.
  */
 #ifndef SONGBOOKD_STORE_DBQ_H
 #define SONGBOOKD_STORE_DBQ_H
@@ -57,7 +57,7 @@ void dbq_beside(struct dbq *q, struct dbq_op *op);
  * them along at once. 0, the default, holds nothing. */
 void dbq_gather(struct dbq *q, uint64_t ms);
 
-/* True above the high-water mark (1000 waiting in the writer lane, 500 in the reader): scan pauses, the API answers 503, enrich
+/* True above the high-water mark (1000 waiting in the writer strand, 500 in the reader): scan pauses, the API answers 503, enrich
  * takes no new job. */
 bool dbq_is_full(const struct dbq *q);
 /* The counts as of the last commit: exact, in memory. */

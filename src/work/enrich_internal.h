@@ -1,8 +1,8 @@
 /* The worker's inside. enrich.c: the worker and its commands; lane.c: one provider's budget and who may use it next;
  * lane_take.c: taking songs off the queue for it; lane_trouble.c: what its answers do to it; lane_tell.c: what it says of
- * itself; job.c: one song's question; batch.c: many songs' questions in few requests; ask.c: what a person asks beside the
- * queue; words.c: what a person asks with other words; enrich_tell.c: what the worker tells. Private to these files. Loop
- * thread only.
+ * itself; job.c: one song's question; batch.c: many songs' questions in few requests (its inside: batch_internal.h); ask.c: what
+ * a person asks beside the queue; words.c: what a person asks with other words; enrich_tell.c: what the worker tells. Private
+ * to these files. Loop thread only.
  */
 #ifndef SONGBOOKD_WORK_ENRICH_INTERNAL_H
 #define SONGBOOKD_WORK_ENRICH_INTERNAL_H

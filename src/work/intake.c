@@ -1,4 +1,4 @@
-/* Batches of files on their way into the store; see intake.h. */
+/* Lots of files on their way into the store; see intake.h. */
 #include "work/intake.h"
 
 #include <errno.h>
@@ -13,26 +13,26 @@
 #include "song/title.h"
 #include "work/walk.h"
 
-/* The way of a batch; batch_move is the only place that changes it. */
-enum batch_state {
-    BATCH_OPEN,        /* files are still added */
-    BATCH_WAITING,     /* behind others */
-    BATCH_LOOKUP,      /* the reader asks for rows */
-    BATCH_TO_CHECK,    /* wants the pool */
-    BATCH_CHECKING,    /* the pool looks at old paths and reads names */
-    BATCH_READY,       /* wants the writer */
-    BATCH_STORING,     /* the writer has it */
-    BATCH_STATES
+/* The way of a lot; lot_move is the only place that changes it. */
+enum lot_state {
+    LOT_OPEN,        /* files are still added */
+    LOT_WAITING,     /* behind others */
+    LOT_LOOKUP,      /* the reader asks for rows */
+    LOT_TO_CHECK,    /* wants the pool */
+    LOT_CHECKING,    /* the pool looks at old paths and reads names */
+    LOT_READY,       /* wants the writer */
+    LOT_STORING,     /* the writer has it */
+    LOT_STATES
 };
-static const char *const state_names[BATCH_STATES] = {"open",     "waiting", "lookup", "to_check",
+static const char *const state_names[LOT_STATES] = {"open",     "waiting", "lookup", "to_check",
                                                       "checking", "ready",   "storing"};
-static const unsigned state_edges[BATCH_STATES] = {
-    [BATCH_OPEN] = 1u << BATCH_WAITING,
-    [BATCH_WAITING] = 1u << BATCH_LOOKUP | 1u << BATCH_TO_CHECK,
-    [BATCH_LOOKUP] = 1u << BATCH_TO_CHECK,
-    [BATCH_TO_CHECK] = 1u << BATCH_CHECKING,
-    [BATCH_CHECKING] = 1u << BATCH_READY,
-    [BATCH_READY] = 1u << BATCH_STORING,
+static const unsigned state_edges[LOT_STATES] = {
+    [LOT_OPEN] = 1u << LOT_WAITING,
+    [LOT_WAITING] = 1u << LOT_LOOKUP | 1u << LOT_TO_CHECK,
+    [LOT_LOOKUP] = 1u << LOT_TO_CHECK,
+    [LOT_TO_CHECK] = 1u << LOT_CHECKING,
+    [LOT_CHECKING] = 1u << LOT_READY,
+    [LOT_READY] = 1u << LOT_STORING,
 };
 
 enum file_fate {
@@ -57,10 +57,10 @@ struct item {
     bool guessed;
 };
 
-struct batch {
+struct lot {
     struct list link;
     struct intake *in;
-    enum batch_state state;
+    enum lot_state state;
     struct dbq_op op;
     int64_t now_ms;
     bool lookup;
@@ -80,8 +80,8 @@ struct intake {
     struct events *ev;
     const struct folders *folders;
     struct intake_hooks hooks;
-    struct list batches;         /* in order; the open one is the last */
-    size_t n_batches;
+    struct list lots;         /* in order; the open one is the last */
+    size_t n_lots;
     bool stopped;
     struct intake_counts counts;
     int64_t *moved;
@@ -89,11 +89,11 @@ struct intake {
     char problem[320];
 };
 
-static void batch_move(struct batch *b, enum batch_state to)
+static void lot_move(struct lot *b, enum lot_state to)
 {
     if (!(state_edges[b->state] & 1u << to))
-        bug("a batch of files cannot go from %s to %s", state_names[b->state], state_names[to]);
-    log_debug("scan", "batch of files %s -> %s files=%zu", state_names[b->state], state_names[to], b->n);
+        bug("a lot of files cannot go from %s to %s", state_names[b->state], state_names[to]);
+    log_debug("scan", "lot of files %s -> %s files=%zu", state_names[b->state], state_names[to], b->n);
     b->state = to;
 }
 
@@ -107,10 +107,10 @@ static void item_deinit(struct item *it)
         guess_deinit(&it->guess);
 }
 
-static void batch_free(struct batch *b)
+static void lot_free(struct lot *b)
 {
     list_del(&b->link);
-    b->in->n_batches--;
+    b->in->n_lots--;
     for (size_t i = 0; i < b->n; i++)
         item_deinit(&b->items[i]);
     for (size_t i = 0; i < b->n_told; i++)
@@ -130,7 +130,7 @@ struct intake *intake_new(const struct clock *clock, struct dbq *q, struct event
     in->ev = ev;
     in->folders = folders;
     in->hooks = *hooks;
-    list_init(&in->batches);
+    list_init(&in->lots);
     return in;
 }
 
@@ -141,42 +141,42 @@ void intake_free(struct intake *in)
     free(in);
 }
 
-static struct batch *open_batch(struct intake *in)
+static struct lot *open_lot(struct intake *in)
 {
-    struct batch *b;
+    struct lot *b;
 
-    if (!list_is_empty(&in->batches)) {
-        b = container_of(in->batches.prev, struct batch, link);
-        if (b->state == BATCH_OPEN)
+    if (!list_is_empty(&in->lots)) {
+        b = container_of(in->lots.prev, struct lot, link);
+        if (b->state == LOT_OPEN)
             return b;
     }
     b = mem_zalloc(sizeof *b);
     b->in = in;
-    b->items = mem_alloc(BATCH_FILES * sizeof *b->items);
-    list_add(&in->batches, &b->link);
-    in->n_batches++;
+    b->items = mem_alloc(LOT_FILES * sizeof *b->items);
+    list_add(&in->lots, &b->link);
+    in->n_lots++;
     return b;
 }
 
 void intake_add(struct intake *in, const struct intake_file *f)
 {
-    struct batch *b = open_batch(in);
+    struct lot *b = open_lot(in);
 
     b->items[b->n++] = (struct item){.f = *f};
     b->lookup = b->lookup || f->lookup;
-    if (b->n == BATCH_FILES)
-        batch_move(b, BATCH_WAITING);
+    if (b->n == LOT_FILES)
+        lot_move(b, LOT_WAITING);
 }
 
 void intake_seal(struct intake *in)
 {
-    struct batch *b;
+    struct lot *b;
 
-    if (list_is_empty(&in->batches))
+    if (list_is_empty(&in->lots))
         return;
-    b = container_of(in->batches.prev, struct batch, link);
-    if (b->state == BATCH_OPEN)
-        batch_move(b, BATCH_WAITING);
+    b = container_of(in->lots.prev, struct lot, link);
+    if (b->state == LOT_OPEN)
+        lot_move(b, LOT_WAITING);
 }
 
 /* --- LOOKUP (reader) -------------------------------------------------------------------- */
@@ -240,7 +240,7 @@ static int look_up_row(struct db *db, struct item *it, struct err *e)
 
 static int run_lookup(struct db *db, struct dbq_op *op)
 {
-    struct batch *b = container_of(op, struct batch, op);
+    struct lot *b = container_of(op, struct lot, op);
     int rc = 0;
 
     for (size_t i = 0; i < b->n && rc == 0; i++) {
@@ -259,7 +259,7 @@ static int run_lookup(struct db *db, struct dbq_op *op)
     return rc;
 }
 
-static void set_problem(struct intake *in, const char *what, const struct batch *b, int rc)
+static void set_problem(struct intake *in, const char *what, const struct lot *b, int rc)
 {
     const char *why = b->op.err.text[0] ? b->op.err.text : err_sentence(rc);
 
@@ -275,14 +275,14 @@ static void go_on(struct intake *in)
 
 static void lookup_done(struct dbq_op *op, int rc)
 {
-    struct batch *b = container_of(op, struct batch, op);
+    struct lot *b = container_of(op, struct lot, op);
     struct intake *in = b->in;
 
-    batch_move(b, BATCH_TO_CHECK);
+    lot_move(b, LOT_TO_CHECK);
     if (rc || in->stopped) {
         if (!in->stopped)
             set_problem(in, "songs cannot be looked up", b, rc);
-        batch_free(b);
+        lot_free(b);
     }
     go_on(in);
 }
@@ -310,7 +310,7 @@ static int likeness(const struct item *it, const struct old_row *old)
     return slice_eq(a.base, b.base) + (old->size == it->f.size) + (old->mtime_ms == it->f.mtime_ms);
 }
 
-static bool is_taken(const struct batch *b, const struct item *before, int64_t id)
+static bool is_taken(const struct lot *b, const struct item *before, int64_t id)
 {
     for (const struct item *it = b->items; it < before; it++)
         if (it->moved_from == id)
@@ -319,7 +319,7 @@ static bool is_taken(const struct batch *b, const struct item *before, int64_t i
 }
 
 /* The one old row that is this song; none when two are equally like it. */
-static int64_t find_moved(const struct batch *b, const struct item *it)
+static int64_t find_moved(const struct lot *b, const struct item *it)
 {
     int64_t best = 0;
     int best_likeness = -1;
@@ -340,7 +340,7 @@ static int64_t find_moved(const struct batch *b, const struct item *it)
     return best;
 }
 
-void batch_check(struct batch *b)
+void lot_check(struct lot *b)
 {
     for (size_t i = 0; i < b->n; i++) {
         struct item *it = &b->items[i];
@@ -358,19 +358,19 @@ void batch_check(struct batch *b)
     }
 }
 
-struct batch *intake_to_check(struct intake *in)
+struct lot *intake_to_check(struct intake *in)
 {
-    list_each_safe(pos, tmp, &in->batches) {
-        struct batch *b = container_of(pos, struct batch, link);
-        if (b->state == BATCH_TO_CHECK) {
-            batch_move(b, BATCH_CHECKING);
+    list_each_safe(pos, tmp, &in->lots) {
+        struct lot *b = container_of(pos, struct lot, link);
+        if (b->state == LOT_TO_CHECK) {
+            lot_move(b, LOT_CHECKING);
             return b;
         }
     }
     return NULL;
 }
 
-static bool writes_something(const struct batch *b)
+static bool writes_something(const struct lot *b)
 {
     for (size_t i = 0; i < b->n; i++)
         if (b->items[i].fate != FATE_SAME)
@@ -378,16 +378,16 @@ static bool writes_something(const struct batch *b)
     return false;
 }
 
-void intake_checked(struct intake *in, struct batch *b)
+void intake_checked(struct intake *in, struct lot *b)
 {
-    batch_move(b, BATCH_READY);
+    lot_move(b, LOT_READY);
     if (in->stopped || !writes_something(b))
-        batch_free(b);
+        lot_free(b);
 }
 
 /* --- STORE (writer) ---------------------------------------------------------------------- */
 
-static int store_touched(struct db *db, struct batch *b, struct err *e)
+static int store_touched(struct db *db, struct lot *b, struct err *e)
 {
     for (size_t i = 0; i < b->n; i++) {
         const struct item *it = &b->items[i];
@@ -402,7 +402,7 @@ static int store_touched(struct db *db, struct batch *b, struct err *e)
     return 0;
 }
 
-static void tell_later(struct db *db, struct batch *b, int64_t id)
+static void tell_later(struct db *db, struct lot *b, int64_t id)
 {
     struct song song = {0};
     struct json_out o;
@@ -417,7 +417,7 @@ static void tell_later(struct db *db, struct batch *b, int64_t id)
     song_deinit(&song);
 }
 
-static void take_results(struct db *db, struct batch *b, const struct found_result *r, const size_t *item_of, size_t n)
+static void take_results(struct db *db, struct lot *b, const struct found_result *r, const size_t *item_of, size_t n)
 {
     b->moved = mem_alloc((n + 1) * sizeof *b->moved);
     for (size_t i = 0; i < n; i++) {
@@ -431,7 +431,7 @@ static void take_results(struct db *db, struct batch *b, const struct found_resu
     }
 }
 
-static int store_found(struct db *db, struct batch *b, struct err *e)
+static int store_found(struct db *db, struct lot *b, struct err *e)
 {
     struct found_file *files = mem_alloc(b->n * sizeof *files);
     struct found_result *results = mem_zalloc(b->n * sizeof *results);
@@ -460,13 +460,13 @@ static int store_found(struct db *db, struct batch *b, struct err *e)
 
 static int run_store(struct db *db, struct dbq_op *op)
 {
-    struct batch *b = container_of(op, struct batch, op);
+    struct lot *b = container_of(op, struct lot, op);
     int rc = store_found(db, b, &op->err);
 
     return rc ? rc : store_touched(db, b, &op->err);
 }
 
-static void add_moved(struct intake *in, const struct batch *b)
+static void add_moved(struct intake *in, const struct lot *b)
 {
     if (in->n_moved + b->n_moved > in->cap_moved) {
         in->cap_moved = in->n_moved + b->n_moved + 64;
@@ -476,7 +476,7 @@ static void add_moved(struct intake *in, const struct batch *b)
         in->moved[in->n_moved++] = b->moved[i];
 }
 
-static void take_counts(struct intake *in, const struct batch *b)
+static void take_counts(struct intake *in, const struct lot *b)
 {
     in->counts.listed += b->counts.listed;
     in->counts.changed += b->counts.changed;
@@ -487,7 +487,7 @@ static void take_counts(struct intake *in, const struct batch *b)
 
 static void store_done(struct dbq_op *op, int rc)
 {
-    struct batch *b = container_of(op, struct batch, op);
+    struct lot *b = container_of(op, struct lot, op);
     struct intake *in = b->in;
 
     if (rc)
@@ -496,7 +496,7 @@ static void store_done(struct dbq_op *op, int rc)
         take_counts(in, b);
     for (size_t i = 0; rc == 0 && i < b->n_told; i++)
         events_publish(in->ev, EVENT_SONG, b->told[i]);
-    batch_free(b);
+    lot_free(b);
     if (rc == 0 && !in->stopped) {
         events_progress_changed(in->ev);
         in->hooks.stored(in->hooks.arg);
@@ -504,39 +504,39 @@ static void store_done(struct dbq_op *op, int rc)
     go_on(in);
 }
 
-static void start_store(struct intake *in, struct batch *b)
+static void start_store(struct intake *in, struct lot *b)
 {
-    batch_move(b, BATCH_STORING);
+    lot_move(b, LOT_STORING);
     b->now_ms = clock_wall(in->clock);
     b->op = (struct dbq_op){.run = run_store, .done = store_done, .flags = DBQ_ALONE};
     dbq_write(in->q, &b->op);
 }
 
-static void start_next(struct intake *in, struct batch *b)
+static void start_next(struct intake *in, struct lot *b)
 {
     if (!b->lookup) {
-        batch_move(b, BATCH_TO_CHECK);
+        lot_move(b, LOT_TO_CHECK);
         return;
     }
-    batch_move(b, BATCH_LOOKUP);
+    lot_move(b, LOT_LOOKUP);
     b->op = (struct dbq_op){.run = run_lookup, .done = lookup_done};
     dbq_read(in->q, &b->op);
 }
 
 bool intake_step(struct intake *in)
 {
-    const struct batch *storing = NULL, *before = NULL;   /* the one being stored, and the one between */
+    const struct lot *storing = NULL, *before = NULL;   /* the one being stored, and the one between */
 
-    list_each_safe(pos, tmp, &in->batches) {
-        struct batch *b = container_of(pos, struct batch, link);
-        if (b->state == BATCH_READY && !storing) {
+    list_each_safe(pos, tmp, &in->lots) {
+        struct lot *b = container_of(pos, struct lot, link);
+        if (b->state == LOT_READY && !storing) {
             if (dbq_is_full(in->q))
                 return false;
             start_store(in, b);
-        } else if (b->state == BATCH_WAITING && !before && !(b->lookup && storing)) {
+        } else if (b->state == LOT_WAITING && !before && !(b->lookup && storing)) {
             start_next(in, b);
         }
-        if (b->state == BATCH_STORING)
+        if (b->state == LOT_STORING)
             storing = b;
         else
             before = b;
@@ -548,19 +548,19 @@ bool intake_step(struct intake *in)
 
 bool intake_has_room(const struct intake *in)
 {
-    return in->n_batches < BATCHES_AHEAD;
+    return in->n_lots < LOTS_AHEAD;
 }
 
 bool intake_is_empty(const struct intake *in)
 {
-    return in->n_batches == 0;
+    return in->n_lots == 0;
 }
 
 bool intake_is_quiet(const struct intake *in)
 {
-    list_each_safe(pos, tmp, &in->batches) {
-        const struct batch *b = container_of(pos, struct batch, link);
-        if (b->state == BATCH_LOOKUP || b->state == BATCH_STORING || b->state == BATCH_CHECKING)
+    list_each_safe(pos, tmp, &in->lots) {
+        const struct lot *b = container_of(pos, struct lot, link);
+        if (b->state == LOT_LOOKUP || b->state == LOT_STORING || b->state == LOT_CHECKING)
             return false;
     }
     return true;
@@ -569,10 +569,10 @@ bool intake_is_quiet(const struct intake *in)
 void intake_stop(struct intake *in)
 {
     in->stopped = true;
-    list_each_safe(pos, tmp, &in->batches) {
-        struct batch *b = container_of(pos, struct batch, link);
-        if (b->state != BATCH_LOOKUP && b->state != BATCH_STORING && b->state != BATCH_CHECKING)
-            batch_free(b);
+    list_each_safe(pos, tmp, &in->lots) {
+        struct lot *b = container_of(pos, struct lot, link);
+        if (b->state != LOT_LOOKUP && b->state != LOT_STORING && b->state != LOT_CHECKING)
+            lot_free(b);
     }
 }
 

@@ -1,9 +1,9 @@
-/* Files on their way into the store, in batches: what is each one, and one transaction for all.
+/* Files on their way into the store, in lots: what is each one, and one transaction for all.
  *
- * A batch WAITS, is LOOKED UP (reader: the row of that path, or rows that could be the same song under an
- * old path), CHECKED (pool: is the old path gone; reading the name) and STORED (writer, alone). Batches go in order.
- * Only one batch with lookups is on its way at a time, so that no two files take the same old row;
- * without lookups (an empty library) the next one is checked while one is stored. Loop thread, except batch_check.
+ * A lot WAITS, is LOOKED UP (reader: the row of that path, or rows that could be the same song under an
+ * old path), CHECKED (pool: is the old path gone; reading the name) and STORED (writer, alone). Lots go in order.
+ * Only one lot with lookups is on its way at a time, so that no two files take the same old row;
+ * without lookups (an empty library) the next one is checked while one is stored. Loop thread, except lot_check.
  * The scan owns the one pool lane: it asks for what wants checking. Nothing unchanged is ever written.
  */
 #ifndef SONGBOOKD_WORK_INTAKE_H
@@ -14,9 +14,9 @@
 #include "work/events.h"
 #include "work/known.h"
 
-#define BATCH_FILES 500
-#define BATCHES_AHEAD 3          /* more than so many batches stop the walk */
-#define TELL_MAX 50              /* song events of one batch; a flood is told by progress alone */
+#define LOT_FILES 500
+#define LOTS_AHEAD 3             /* more than so many lots stop the walk */
+#define TELL_MAX 50              /* song events of one lot; a flood is told by progress alone */
 
 struct intake_file {
     char *path;                  /* owned */
@@ -34,7 +34,7 @@ struct intake_file {
 
 struct intake_counts { uint64_t listed, changed, moved, returned; };
 
-struct batch;
+struct lot;
 struct intake;
 /* stored(arg): songs were listed or changed; step(arg): something may go on. */
 struct intake_hooks {
@@ -48,14 +48,14 @@ struct intake *intake_new(const struct clock *clock, struct dbq *q, struct event
 void intake_free(struct intake *in);
 
 void intake_add(struct intake *in, const struct intake_file *f);   /* takes f->path */
-/* The open batch may go, full or not. */
+/* The open lot may go, full or not. */
 void intake_seal(struct intake *in);
-/* Moves batches on. Returns false when it must be called again soon, because the store's queue is full. */
+/* Moves lots on. Returns false when it must be called again soon, because the store's queue is full. */
 bool intake_step(struct intake *in);
-/* The batch that wants the pool, or NULL; when it was checked there, say so. */
-struct batch *intake_to_check(struct intake *in);
-void batch_check(struct batch *b);                /* pool */
-void intake_checked(struct intake *in, struct batch *b);
+/* The lot that wants the pool, or NULL; when it was checked there, say so. */
+struct lot *intake_to_check(struct intake *in);
+void lot_check(struct lot *b);   /* pool */
+void intake_checked(struct intake *in, struct lot *b);
 
 bool intake_has_room(const struct intake *in);    /* the walk may bring more */
 bool intake_is_empty(const struct intake *in);    /* nothing is on its way */

@@ -1,8 +1,8 @@
 /* Names decided by the whole library; see judge.h.
  *
  * READ (reader): the next page of paths; a new one is read and remembered. LOOK (reader): the next songs whose verdict may have
- * changed; those that stand otherwise are collected. STORE (writer): what was collected. The library is touched by the operation
- * in flight alone, so it needs no lock. */
+ * changed; those that stand otherwise are collected. STORE (writer): what was collected, when it is enough or all. The library
+ * is touched by the operation in flight alone, so it needs no lock. */
 #include "work/judge.h"
 
 #include <stdlib.h>
@@ -15,8 +15,10 @@
 #include "song/song_json.h"
 #include "store/songs.h"
 
-#define PAGE_NAMES 500
-#define LOOK_SONGS 200
+/* A page of the dashboard waits for the operation that runs: about a millisecond. */
+#define PAGE_NAMES 100
+#define LOOK_SONGS 40
+#define VERDICTS_MAX 200     /* stored together */
 #define TELL_MAX 50          /* song events of one operation; a flood is told by progress alone */
 
 enum state { JUDGE_IDLE, JUDGE_READ, JUDGE_LOOK, JUDGE_STORE };
@@ -35,7 +37,7 @@ struct judge {
     enum state state;
     struct library *library;       /* NULL while it is set aside */
     int64_t aside;                 /* it was, when it knew the songs up to this id: their verdicts are stored; 0 none to skip */
-    size_t names_aside;
+    uint64_t names, bytes;         /* what it knows, as of the last operation; bytes 0 while it is set aside */
     bool resting;
 
     bool want_new, want_all;       /* pages are to be read */
@@ -45,12 +47,13 @@ struct judge {
     int64_t cursor, page_last;
     size_t page_rows;
 
-    struct verdict verdict[LOOK_SONGS];
+    struct verdict verdict[VERDICTS_MAX];
     size_t n_verdicts;
     char *told[TELL_MAX];
     size_t n_told, n_changed;
     int64_t now_ms;
-    uint64_t pool_ms, decided;
+    uint64_t took_ns;              /* the last operation, on the pool */
+    uint64_t pool_ns, decided;
 
     bool closing;
     void (*closed)(void *arg);
@@ -95,7 +98,7 @@ static void count_row(int64_t id, struct slice path, void *arg)
 static int run_read(struct db *db, struct dbq_op *op)
 {
     struct judge *j = container_of(op, struct judge, op);
-    uint64_t begun = clock_mono(&clock_system);
+    uint64_t begun = uv_hrtime();
     int rc;
 
     j->page_rows = 0;
@@ -107,7 +110,7 @@ static int run_read(struct db *db, struct dbq_op *op)
         catch_up(j);
     if (rc == 0 && j->page_end && j->reading_all)
         library_drop_unseen(j->library, j->round);
-    j->pool_ms += clock_mono(&clock_system) - begun;
+    j->took_ns = uv_hrtime() - begun;
     return rc;
 }
 
@@ -148,7 +151,7 @@ static void look_at(struct judge *j, const struct song *s)
 static int run_look(struct db *db, struct dbq_op *op)
 {
     struct judge *j = container_of(op, struct judge, op);
-    uint64_t begun = clock_mono(&clock_system);
+    uint64_t begun = uv_hrtime();
     int64_t ids[LOOK_SONGS];
     size_t n = library_take_changed(j->library, ids, LOOK_SONGS);
     int rc = 0;
@@ -163,7 +166,7 @@ static int run_look(struct db *db, struct dbq_op *op)
         if (rc == ERR_NOT_FOUND)
             rc = 0;
     }
-    j->pool_ms += clock_mono(&clock_system) - begun;
+    j->took_ns = uv_hrtime() - begun;
     return rc;
 }
 
@@ -272,8 +275,12 @@ static void op_done(struct dbq_op *op, int rc)
         page_read(j, rc);
     if (was == JUDGE_STORE)
         stored(j, rc);
-    if (was == JUDGE_LOOK && rc)
-        drop_verdicts(j);
+    j->pool_ns += j->took_ns;
+    j->took_ns = 0;
+    if (j->library) {
+        j->names = library_count(j->library);
+        j->bytes = library_bytes(j->library);
+    }
     if (j->closing)
         finish_close(j);
     else
@@ -310,9 +317,9 @@ static void set_aside(struct judge *j)
     if (!j->library || !j->resting || library_count(j->library) <= j->hooks.keep)
         return;
     j->aside = j->cursor;
-    j->names_aside = library_count(j->library);
     library_free(j->library);
     j->library = NULL;
+    j->bytes = 0;
 }
 
 static void judge_step(struct judge *j)
@@ -325,7 +332,7 @@ static void judge_step(struct judge *j)
     }
     if (j->reading) {
         begin(j, JUDGE_READ, run_read);
-    } else if (j->n_verdicts) {
+    } else if (j->n_verdicts && (j->looked_none || j->n_verdicts > VERDICTS_MAX - LOOK_SONGS)) {
         j->now_ms = clock_wall(j->clock);
         begin(j, JUDGE_STORE, run_store);
     } else if (j->library && !j->looked_none) {
@@ -359,6 +366,12 @@ void judge_wake(struct judge *j, bool all)
     judge_step(j);
 }
 
+void judge_more(struct judge *j)
+{
+    if ((uint64_t)dbq_counts(j->q)->total >= 2 * j->names)
+        judge_wake(j, false);
+}
+
 void judge_rest(struct judge *j)
 {
     j->resting = true;
@@ -373,8 +386,7 @@ bool judge_is_idle(const struct judge *j)
 
 void judge_status(const struct judge *j, struct judge_status *out)
 {
-    *out = (struct judge_status){.names = j->library ? library_count(j->library) : j->names_aside, .decided = j->decided,
-                                 .bytes = j->library ? library_bytes(j->library) : 0, .pool_ms = j->pool_ms};
+    *out = (struct judge_status){.names = j->names, .decided = j->decided, .bytes = j->bytes, .pool_ms = j->pool_ns / 1000000};
 }
 
 static void close_now(struct dbq_op *op, int rc)

@@ -32,6 +32,9 @@ struct judge_status {
 struct judge *judge_new(const struct clock *clock, struct dbq *q, struct events *ev, const struct judge_hooks *hooks);
 /* Songs were listed; all: songs may have gone, moved or come back as well, so that every row is looked at. */
 void judge_wake(struct judge *j, bool all);
+/* Songs were listed, and more are on their way: decides once there are twice as many as it knows, so that a first scan of any
+ * length costs about one decision more in all, and the first songs are decided at once. judge_wake must follow at the end. */
+void judge_more(struct judge *j);
 /* No more songs are on their way for now: when all is decided a large library is set aside. Until the next judge_wake. */
 void judge_rest(struct judge *j);
 bool judge_is_idle(const struct judge *j);

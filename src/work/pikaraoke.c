@@ -393,6 +393,11 @@ bool pikaraoke_is_settled(const struct pikaraoke *p)
     return (p->follow.complete || p->follow.empty) && p->follow.phase == FOLLOW_IDLE && !p->follow.wanted;
 }
 
+bool pikaraoke_is_reading(const struct pikaraoke *p)
+{
+    return p->follow.phase != FOLLOW_IDLE;
+}
+
 bool pikaraoke_is_following(const struct pikaraoke *p)
 {
     return pikaraoke_is_readable(p);

@@ -54,6 +54,7 @@ void pikaraoke_look_now(struct pikaraoke *p);
 void pikaraoke_scanned(struct pikaraoke *p);            /* a scan of ours ended: PiKaraoke may have come */
 /* Nothing is under way, and its list was read once if there is one. */
 bool pikaraoke_is_settled(const struct pikaraoke *p);
+bool pikaraoke_is_reading(const struct pikaraoke *p);    /* its list is being read; changed is called at the end */
 bool pikaraoke_is_following(const struct pikaraoke *p);  /* its list can be read */
 bool pikaraoke_is_playing(const struct pikaraoke *p);    /* a song is being played, as far as it can be known */
 /* No transaction there while others need the machine. */

@@ -225,8 +225,8 @@ static void lane_work(uv_work_t *work)
 {
     struct follow *f = container_of(work, struct follow, work);
 
-    if (f->batch)
-        batch_check(f->batch);
+    if (f->lot)
+        lot_check(f->lot);
     else
         look_at_files(f);
 }
@@ -252,9 +252,9 @@ static void lane_done(uv_work_t *work, int status)
 
     (void)status;
     f->lane_busy = false;
-    if (f->batch) {
-        intake_checked(f->in, f->batch);
-        f->batch = NULL;
+    if (f->lot) {
+        intake_checked(f->in, f->lot);
+        f->lot = NULL;
     } else if (!f->p->closing) {
         feed(f);
         phase_move(f, FOLLOW_FEED);
@@ -267,8 +267,8 @@ static void start_lane(struct follow *f)
 {
     if (f->lane_busy)
         return;
-    f->batch = intake_to_check(f->in);
-    if (!f->batch && f->phase != FOLLOW_STAT)
+    f->lot = intake_to_check(f->in);
+    if (!f->lot && f->phase != FOLLOW_STAT)
         return;
     f->lane_busy = true;
     if (uv_queue_work(f->p->d.loop, &f->work, lane_work, lane_done) != 0)

@@ -39,7 +39,7 @@ struct follow {
     struct mirror_pass pass;
     struct dbq_op op;
     uv_work_t work;
-    struct batch *batch;              /* what the lane works on; NULL: the files of rows */
+    struct lot *lot;                  /* what the lane works on; NULL: the files of rows */
     struct follow_row *rows;          /* PK_ROWS_MAX */
     size_t n_rows;
     int64_t after;                    /* of the slice; in LOAD of the page */

@@ -73,7 +73,7 @@ struct scan {
     uv_work_t work;
     enum lane lane;
     int64_t now_ms;                   /* wall time of the work item */
-    struct batch *batch;
+    struct lot *lot;
     struct probe probing[PROBES_SLICE];
     size_t n_probing;
     struct walk_out out;              /* of dir_walk */
@@ -514,7 +514,7 @@ static void lane_work(uv_work_t *req)
 
     switch (s->lane) {
     case LANE_CHECK:
-        batch_check(s->batch);
+        lot_check(s->lot);
         break;
     case LANE_PROBE:
         for (size_t i = 0; i < s->n_probing; i++)
@@ -537,7 +537,7 @@ static void lane_work(uv_work_t *req)
 static void drop_lane(struct scan *s, enum lane was)
 {
     if (was == LANE_CHECK)
-        intake_checked(s->in, s->batch);
+        intake_checked(s->in, s->lot);
     for (size_t i = 0; was == LANE_PROBE && i < s->n_probing; i++)
         probe_deinit(&s->probing[i]);
     for (int i = 0; was == LANE_RETRY && i < s->folders.n; i++)
@@ -554,7 +554,7 @@ static void on_lane_done(uv_work_t *req, int status)
     if (s->closing) {
         drop_lane(s, was);
     } else if (was == LANE_CHECK) {
-        intake_checked(s->in, s->batch);
+        intake_checked(s->in, s->lot);
     } else if (was == LANE_PROBE) {
         for (size_t i = 0; i < s->n_probing; i++)
             take_probe(s, &s->probing[i]);
@@ -572,8 +572,8 @@ static void on_lane_done(uv_work_t *req, int status)
 /* What the lane does next; the order is the order of urgency. */
 static enum lane choose_lane(struct scan *s)
 {
-    s->batch = intake_to_check(s->in);
-    if (s->batch)
+    s->lot = intake_to_check(s->in);
+    if (s->lot)
         return LANE_CHECK;
     if (intake_has_room(s->in)) {
         s->n_probing = probes_take(&s->probes, s->now_ms, s->probing, PROBES_SLICE);

@@ -95,19 +95,20 @@ def bench_budget():
 
 
 def bench_songs():
-    """1,000 songs that Last.fm knows, at the real limits"""
-    fake = FakeProviders(Catalogue(any_share=1.0), limits=True, latency=(0.05, 0.25)).start()
-    with Place() as home:
-        d = Daemon(home, fake)
-        for i in range(1000):
-            d.add_song("Band %d - Tune %d (Karaoke).mp4" % (i, i))
-        began = time.monotonic()
-        d.start()
-        wait_for(lambda: d.get("progress")["by_status"]["enriched"] >= 1000, "1,000 enriched songs", 400)
-        say("songs: 1,000 songs named by Last.fm in %.0f s (under 300); refused for the rate: %s (none)"
-            % (time.monotonic() - began, fake.broken or "none"))
-        d.stop()
-    fake.stop()
+    """1,000 songs that the providers know, at the real limits"""
+    for what, args in (("all providers", []), ("without ListenBrainz", ["--set", "listenbrainz.enabled=no"])):
+        fake = FakeProviders(Catalogue(any_share=1.0), limits=True, latency=(0.05, 0.25)).start()
+        with Place() as home:
+            d = Daemon(home, fake, args=args)
+            for i in range(1000):
+                d.add_song("Band %d - Tune %d (Karaoke).mp4" % (i, i))
+            began = time.monotonic()
+            d.start()
+            wait_for(lambda: d.get("progress")["by_status"]["enriched"] >= 1000, "1,000 enriched songs", 900)
+            say("songs: 1,000 songs named in %.0f s (under 300), %s; refused for the rate: %s (none)"
+                % (time.monotonic() - began, what, fake.broken or "none"))
+            d.stop()
+        fake.stop()
 
 
 # --- scan ---------------------------------------------------------------------------------------
@@ -136,7 +137,7 @@ def bench_scan():
             d.start()
             firsts.append(scan_ms(d))
             d.wait_listed(FILES)
-            before = transactions(d)
+            before = transactions_at_rest(d)
             d.post("scan")    # it runs when this is answered
             agains.append(scan_ms(d))
             written += transactions(d) - before
@@ -157,6 +158,15 @@ def bench_scan():
 
 def transactions(d):
     return d.get("progress")["store"]["transactions"]
+
+
+def transactions_at_rest(d):
+    """Once the names of the whole library are decided, which takes some more of them."""
+    last = -1
+    while last != (now := transactions(d)):
+        last = now
+        time.sleep(1.5)
+    return now
 
 
 def rounded(values):

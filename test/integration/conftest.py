@@ -307,6 +307,17 @@ class Daemon:
                         "the queue to be empty", seconds)
 
 
+def pytest_sessionfinish(session):
+    """A worker process tells what its tests asked."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["asked"] = sorted(contract.asked)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    contract.asked.update(tuple(x) for x in getattr(node, "workeroutput", {}).get("asked", []))
+
+
 def pytest_terminal_summary(terminalreporter):
     never = sorted(contract.operations() - contract.asked)
     terminalreporter.write_line("operations of the API that fit their description: %d; not asked: %s"

@@ -26,12 +26,13 @@ SLOWNESS = float(os.environ.get("SONGBOOKD_ABUSE_SLOWNESS", 8))   # sanitizers, 
 
 
 class Honest(threading.Thread):
-    """An open dashboard: one kept connection that asks, one stream that listens. A kept connection may be closed while it is silent;
-    like a browser it then asks again on a new one."""
+    """An open dashboard: one kept connection that asks, one stream that listens. A kept connection may be closed while it is silent,
+    and a new one be told that all places are taken (only when all are at work): it asks again at once, and the time counts until
+    it has its answer."""
 
     def __init__(self, daemon):
         super().__init__(daemon=True)
-        self.d, self.over, self.times, self.wrong = daemon, threading.Event(), [], []
+        self.d, self.over, self.times, self.wrong, self.tries = daemon, threading.Event(), [], [], 0
         self.stream = daemon.connection(600)
         self.stream.request("GET", "/api/v1/events")
         self.events = self.stream.getresponse()
@@ -43,32 +44,30 @@ class Honest(threading.Thread):
             path = ("/api/v1/progress", "/api/v1/songs?limit=20", "/api/v1/health")[n % 3]
             n += 1
             began = time.monotonic()
-            try:
-                try:
-                    status = self.ask(path)
-                except (ConnectionError, http.client.RemoteDisconnected):
-                    self.connection.close()
-                    status = self.ask(path)
-                if status != 200:
-                    self.wrong.append((path, status))
-            except (OSError, http.client.HTTPException) as e:
-                self.wrong.append((path, repr(e)))
-                self.connection.close()
+            while (problem := self.problem(path)) and time.monotonic() - began < 5:
+                self.tries += 1
+            if problem:
+                self.wrong.append((path, problem))
             self.times.append(time.monotonic() - began)
 
-    def ask(self, path):
-        self.connection.request("GET", path)
-        answer = self.connection.getresponse()
-        answer.read()
-        return answer.status
+    def problem(self, path):
+        """Asks; what is wrong with the answer, or None."""
+        try:
+            self.connection.request("GET", path)
+            answer = self.connection.getresponse()
+            answer.read()
+            return None if answer.status == 200 else answer.status
+        except (OSError, http.client.HTTPException) as e:
+            self.connection.close()
+            return repr(e)
 
     def end(self, what):
         wait_for(lambda: len(self.times) >= 3, "three answers")
         self.over.set()
         self.join()
         ms = sorted(1000 * t for t in self.times)
-        print("%s: %d answers to the honest one, median %.1f ms, 99 %% %.1f ms, worst %.1f ms" % (
-            what, len(ms), statistics.median(ms), ms[int(len(ms) * 0.99) - 1], ms[-1]))
+        print("%s: %d answers to the honest one, %d asked again, median %.1f ms, 99 %% %.1f ms, worst %.1f ms" % (
+            what, len(ms), self.tries, statistics.median(ms), ms[int(len(ms) * 0.99) - 1], ms[-1]))
         assert not self.wrong, self.wrong[:5]
         assert statistics.median(ms) < CALM_MS * SLOWNESS, "the honest one waits"
         self.stream.close()
@@ -143,7 +142,7 @@ def endless_bodies(d, dice):
             if select.select([s], [], [], 0)[0]:
                 break
         answer = quietly(s.recv, 4096)
-        assert answer is None or answer == b"" or answer.startswith((b"HTTP/1.1 413", b"HTTP/1.1 400")), answer[:60]
+        assert answer is None or answer == b"" or answer.startswith((b"HTTP/1.1 413", b"HTTP/1.1 400", b"HTTP/1.1 503")), answer[:60]
         s.close()
 
 

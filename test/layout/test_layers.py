@@ -17,7 +17,7 @@ MAY_USE = {
     "web": ["base"],
     "api": ["base", "song", "config", "store", "net", "provider", "work", "web"],
     "ctl": ["base", "song", "config", "store"],
-    "daemon": ["base", "config"],
+    "daemon": ["base", "song", "config", "store", "net", "provider", "work", "api"],
 }
 ONLY_IN = {
     "sqlite3.h": "store",

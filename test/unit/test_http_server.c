@@ -203,6 +203,19 @@ static struct client *open_client(struct fix *f)
     return client_open(&f->loop, http_server_address(f->server, 0));
 }
 
+/* A connection that the kernel has made; the loop has not turned. */
+static int dial(struct fix *f)
+{
+    struct sockaddr_in to;
+    char host[64];
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port;
+
+    assert_int_equal(sscanf(http_server_address(f->server, 0), "%63[^:]:%d", host, &port), 2);
+    assert_int_equal(uv_ip4_addr(host, port, &to), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    return fd;
+}
+
 static void turn(struct fix *f, int times)
 {
     while (times-- > 0)
@@ -598,6 +611,7 @@ static void http_answers_503_when_every_connection_is_at_work(void **state)
 {
     struct fix *f = *state;
     struct client *c[HTTP_MAX_CONNECTIONS], *extra;
+    int crowd[100];
 
     start(f);
     for (int i = 0; i < HTTP_MAX_CONNECTIONS; i++) {
@@ -605,12 +619,16 @@ static void http_answers_503_when_every_connection_is_at_work(void **state)
         client_send(c[i], "GET /later HTTP/1.1\r\n" HOST "\r\n");
         wait_held(f, i + 1);
     }
+    for (size_t i = 0; i < ARRAY_LEN(crowd); i++)
+        crowd[i] = dial(f);           /* are told so, read nothing and stay */
     extra = open_client(f);
     client_wait_end(extra);
     assert_int_equal(answer_status(client_answer(extra, 0)), 503);
     assert_non_null(strstr(extra->got.data, "Retry-After: 1\r\n"));
     assert_int_equal(http_server_connections(f->server), HTTP_MAX_CONNECTIONS);
     client_free(extra);
+    for (size_t i = 0; i < ARRAY_LEN(crowd); i++)
+        close(crowd[i]);
     for (int i = 0; i < HTTP_MAX_CONNECTIONS; i++) {
         request_reply(f->held[i], 200, "text/plain", SLICE_LIT("late"));
         client_wait_answers(c[i], 1);
@@ -644,6 +662,32 @@ static void http_gives_the_places_of_the_silent_to_those_who_ask(void **state)
     client_free(honest);
     for (int i = 0; i < HTTP_MAX_CONNECTIONS - 1; i++)
         client_free(silent[i]);
+}
+
+static void http_does_not_take_the_place_of_one_whose_request_waits_to_be_read(void **state)
+{
+    struct fix *f = *state;
+    int silent[2 * HTTP_MAX_CONNECTIONS], asks;
+    struct pollfd answered;
+    char start_of_answer[16] = "";
+
+    start(f);
+    for (int i = 0; i < HTTP_MAX_CONNECTIONS; i++)
+        silent[i] = dial(f);
+    wait_connections(f, HTTP_MAX_CONNECTIONS);
+    asks = dial(f);
+    assert_int_equal(write(asks, HELLO, strlen(HELLO)), (ssize_t)strlen(HELLO));
+    for (int i = HTTP_MAX_CONNECTIONS; i < 2 * HTTP_MAX_CONNECTIONS; i++)
+        silent[i] = dial(f);          /* all of them are accepted in one turn */
+    answered = (struct pollfd){.fd = asks, .events = POLLIN};
+    while (poll(&answered, 1, 0) == 0)
+        uv_run(&f->loop, UV_RUN_ONCE);
+    assert_true(read(asks, start_of_answer, 12) == 12);
+    assert_string_equal(start_of_answer, "HTTP/1.1 200");
+    close(asks);
+    for (size_t i = 0; i < ARRAY_LEN(silent); i++)
+        close(silent[i]);
+    wait_connections(f, 0);
 }
 
 static void http_survives_a_flood_of_connections(void **state)
@@ -1520,6 +1564,7 @@ int main(void)
         T(http_answers_wrong_credentials_ever_later_and_others_at_once),
         T(http_lets_only_so_many_guessers_wait),
         T(http_closes_while_guessers_wait),
+        T(http_does_not_take_the_place_of_one_whose_request_waits_to_be_read),
         T(http_survives_a_flood_of_connections),
         T(http_keeps_the_connection_until_asked_to_close),
         T(http_keeps_the_order_of_pipelined_requests),

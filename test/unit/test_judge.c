@@ -394,11 +394,43 @@ static void song_that_was_given_up_is_asked_for_by_its_new_names(void **state)
     assert_int_equal(next, id);
 }
 
+static uint64_t names_known(struct rig *r)
+{
+    struct judge_status status;
+
+    judge_status(r->judge, &status);
+    return status.names;
+}
+
+static void while_more_songs_come_it_decides_when_their_number_has_doubled(void **state)
+{
+    struct rig *r = *state;
+    static const char *const one[] = {"/songs/Paper Boats - Zorvo Kelt.mp4", NULL};
+    static const char *const two[] = {"/songs/Velvet Tide - Zorvo Kelt.mp4", "/songs/Amber Sail - Zorvo Kelt.mp4", NULL};
+    static const char *const fourth[] = {"/songs/Cold Anchor - Zorvo Kelt.mp4", NULL};
+
+    with_db(r, add_names, (void *)one);
+    judge_more(r->judge);
+    run_until(r, &r->idle);                  /* the first are decided at once */
+    with_db(r, add_names, (void *)two);
+    r->idle = false;
+    judge_more(r->judge);
+    run_until(r, &r->idle);
+    assert_int_equal(names_known(r), 3);
+    with_db(r, add_names, (void *)fourth);
+    judge_more(r->judge);
+    assert_true(judge_is_idle(r->judge));
+    assert_int_equal(names_known(r), 3);
+    judge_all(r, false);                     /* no more come */
+    assert_int_equal(names_known(r), 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_library_at_rest_takes_no_memory_and_is_read_anew_when_names_come, setup, teardown),
         cmocka_unit_test_setup_teardown(the_library_decides_and_says_why, setup, teardown),
+        cmocka_unit_test_setup_teardown(while_more_songs_come_it_decides_when_their_number_has_doubled, setup, teardown),
         cmocka_unit_test_setup_teardown(a_persons_edit_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(what_rested_on_songs_that_went_is_open_again, setup, teardown),
         cmocka_unit_test_setup_teardown(songs_that_come_later_settle_earlier_ones, setup, teardown),
