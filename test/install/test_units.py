@@ -56,6 +56,12 @@ def test_the_singers_come_first(unit):
     assert said["Type"] == "notify" and int(said["WatchdogSec"]) > 0 and "78" in said["RestartPreventExitStatus"].split()
 
 
+def test_the_user_service_asks_for_no_credential_of_the_system():
+    """systemd 252 refuses to start it then: /etc/credstore is closed to users."""
+    assert not re.search(r"^LoadCredential", (ROOT / "deps/systemd/songbookd-user.service").read_text(), re.M)
+    assert len(re.findall(r"^LoadCredential=songbookd\.\w+$", UNIT.read_text(), re.M)) == 2
+
+
 def test_the_dropin_keeps_what_older_systemd_does_not_know():
     """Names that systemd 252 does not parse stand in the drop-in and nowhere else."""
     newer = re.findall(r"^(\w+)=", (ROOT / "deps/systemd/newer-systemd.conf").read_text(), re.M)
