@@ -34,6 +34,7 @@ struct doctor {
     struct ctl *ctl;
     struct config *config;
     const char *config_path;
+    char *file;      /* that was read; NULL without one */
     bool system;     /* the service is the system's, as far as can be told */
     char *database;
     cJSON *progress; /* the daemon's; NULL when none answers */
@@ -121,7 +122,7 @@ static void check_configuration(struct doctor *d)
     else
         find(d, GRADE_OK, "configuration", NULL, "%s", place);
     d->system = !place || strcmp(place, SYSTEM_CONFIG) == 0;
-    free(place);
+    d->file = place;
 }
 
 static void find_no_daemon(struct doctor *d)
@@ -405,9 +406,18 @@ static void check_network(struct doctor *d)
         check_name_lookup(d);
 }
 
+static const char *secret_in_file(const struct config *c)
+{
+    for (enum option_id i = 0; i < OPT_COUNT; i++)
+        if (options[i].flags & OPTION_SECRET && config_text(c, i)[0] && config_origin(c, i) == ORIGIN_FILE)
+            return options[i].name;
+    return NULL;
+}
+
 static void check_keys(struct doctor *d)
 {
     char *folder = mem_strdup(d->database), *slash = strrchr(folder, '/'), *keys;
+    const char *secret = secret_in_file(d->config);
     struct stat st;
 
     if (slash)
@@ -415,10 +425,9 @@ static void check_keys(struct doctor *d)
     keys = mem_printf("%s/songbookd.keys", folder);
     if (stat(keys, &st) == 0 && st.st_mode & 077)
         find(d, GRADE_BAD, "keys", "chmod 600 on it: songbookd refuses to start", "others can read '%s'", keys);
-    else if (config_text(d->config, OPT_KEY_LASTFM)[0] && d->config_path == NULL &&
-             stat("/etc/songbookd/songbookd.conf", &st) == 0 && st.st_mode & 004)
-        find(d, GRADE_WARN, "keys", "use 'songbookctl settings API_KEYS.lastfm=-' or /etc/credstore/songbookd.lastfm",
-             "every user of this machine can read the key in /etc/songbookd/songbookd.conf");
+    else if (secret && d->file && stat(d->file, &st) == 0 && st.st_mode & 004)
+        find(d, GRADE_WARN, "keys", "chmod 640 on it, or use 'songbookctl settings API_KEYS.NAME=-' or /etc/credstore",
+             "every user of this machine can read '%s' in '%s'", secret, d->file);
     else
         find(d, GRADE_OK, "keys", NULL, "no key lies open");
     free(folder);
@@ -504,5 +513,6 @@ int cmd_doctor(struct ctl *ctl, int argc, char **argv)
     cJSON_Delete(d.settings);
     config_free(d.config);
     free(d.database);
+    free(d.file);
     return print_finish(d.worst == GRADE_BAD ? EXIT_FAILED : EXIT_FINE);
 }

@@ -16,6 +16,7 @@
 #include "ctl/pikaraoke_place.h"
 
 #define SERVICE_USER "songbookd"
+#define PATH_SHOWN_MAX 180       /* a line of the configuration file has at most 198 bytes */
 
 struct setup {
     bool system, dry_run, force;
@@ -35,11 +36,18 @@ static void put_comment(struct buf *b, const struct option_row *o)
     buf_add_byte(b, '\n');
 }
 
+/* A line of the file is short, ends at its last letter, and a ' ;' begins a comment. */
+static bool can_stand(const char *path)
+{
+    return strlen(path) <= PATH_SHOWN_MAX && slice_trim(slice_of(path)).n == strlen(path) && !strstr(path, " ;") &&
+           !strpbrk(path, "\t\r\n");
+}
+
 static const char *found_value(const struct setup *s, int id)
 {
-    if (id == OPT_LIBRARY_FOLDERS)
-        return s->found.songs;
-    return id == OPT_PIKARAOKE_DATABASE ? s->found.database : NULL;
+    const char *value = id == OPT_LIBRARY_FOLDERS ? s->found.songs : id == OPT_PIKARAOKE_DATABASE ? s->found.database : NULL;
+
+    return value && can_stand(value) ? value : NULL;
 }
 
 /* Every option with what it does; what was found counts, the rest is the default behind a '#'. */
@@ -169,6 +177,8 @@ static void tell_found(const struct setup *s)
     else
         tell("song folder", p->songs ? mem_printf("%s, which cannot be read", p->songs) : mem_strdup("none yet"));
     print_field("its database", p->database ? p->database : "none yet (PiKaraoke keeps one from version 1.20 on)");
+    if ((p->songs && !can_stand(p->songs)) || (p->database && !can_stand(p->database)))
+        print_field("", "a path like that cannot stand in the configuration: make a link with a plain name, and name it there");
     tell_access(s);
 }
 
@@ -185,7 +195,7 @@ static bool names_no_folder(const char *path)
 static void tell_kept(const struct setup *s, const char *path)
 {
     tell("configuration", mem_printf("%s is there and stays", path));
-    print_field("", s->found.songs && names_no_folder(path)
+    print_field("", found_value(s, OPT_LIBRARY_FOLDERS) && names_no_folder(path)
                         ? "it names no song folder: --force writes what was found, and keeps the old one"
                         : "--force writes a new one, and keeps the old one");
 }
@@ -224,10 +234,11 @@ char *start_command(bool system, const char *verb)
 static void tell_next(const struct setup *s)
 {
     char *start = start_command(s->system, s->force ? "restart" : "enable --now");
+    bool named = found_value(s, OPT_LIBRARY_FOLDERS) != NULL;
 
-    if (!s->found.songs)
+    if (!named)
         print_field("next", "name the folder of your songs there: folders = DIR, below [library]");
-    tell(s->found.songs ? "next" : "", mem_printf("%s%s; songbookctl doctor", s->found.songs ? "" : "then ", start));
+    tell(named ? "next" : "", mem_printf("%s%s; songbookctl doctor", named ? "" : "then ", start));
     free(start);
 }
 
