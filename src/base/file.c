@@ -1,6 +1,7 @@
 /* See file.h. */
 #include "base/file.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,4 +20,14 @@ void folder_sync(const char *path)
         close(fd);
     }
     free(folder);
+}
+
+int file_open_unseen(const char *path, int flags, int mode)
+{
+    int fd = -1;
+
+    if (flags & O_EXCL)   /* refused only after the file was made: the second try would find it in its way */
+        return open(path, flags, mode);
+    fd = open(path, flags | O_NOATIME, mode);
+    return fd < 0 && errno == EPERM ? open(path, flags, mode) : fd;
 }

@@ -6,4 +6,8 @@
  * left as it is: the file itself is whole either way. */
 void folder_sync(const char *path);
 
+/* open, with whose result reading does not change the time of last access: the kernel would write that to the disk once after
+ * each change of the file, and once a day. Only an owner may ask for it; for anybody else it is a plain open. */
+int file_open_unseen(const char *path, int flags, int mode);
+
 #endif

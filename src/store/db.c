@@ -7,12 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -217,10 +219,23 @@ static struct db *db_new(bool reader)
     return db;
 }
 
+/* SQLite opens its files as it is told here, so that reading them writes nothing either. Once for the whole process. */
+static void read_unseen(void)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+
+    if (vfs && vfs->iVersion >= 3 && vfs->xSetSystemCall)
+        vfs->xSetSystemCall(vfs, "open", (sqlite3_syscall_ptr)file_open_unseen);
+}
+
 /* One thread at a time uses a connection, handed over by the pool: SQLite's own mutexes are not needed. */
 static int connect_file(struct db *db, const char *path, struct err *e)
 {
-    int rc = sqlite3_open_v2(path, &db->h, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    int rc;
+
+    pthread_once(&once, read_unseen);
+    rc = sqlite3_open_v2(path, &db->h, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 
     if (rc != SQLITE_OK)
         return db_fail(db, rc, e);

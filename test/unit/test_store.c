@@ -53,6 +53,26 @@ static void reader_sees_commits_and_cannot_write(void **state)
     db_close(reader);
 }
 
+/* The kernel would write a time of access that is older than a day, or than the last change. */
+static void reading_leaves_no_trace_in_the_file(void **state)
+{
+    struct fixture *f = *state;
+    struct timespec old[2] = {{.tv_sec = NOW / 1000}, {.tv_sec = NOW / 1000}};
+    int64_t id = add_song(f->db, "/m/a.mp4", "A", "B");
+    struct db *reader;
+    struct stat st;
+    struct song s;
+
+    db_tidy(f->db);   /* what is read now comes from the file itself */
+    assert_int_equal(db_open_reader(f->path, &reader, NULL), 0);
+    assert_int_equal(utimensat(AT_FDCWD, f->path, old, 0), 0);
+    assert_int_equal(songs_get(reader, id, &s, NULL), 0);
+    song_deinit(&s);
+    db_close(reader);
+    assert_int_equal(stat(f->path, &st), 0);
+    assert_int_equal(st.st_atim.tv_sec, NOW / 1000);
+}
+
 static size_t read_all(const char *path, char *out, size_t size)
 {
     FILE *fp = fopen(path, "rb");
@@ -690,6 +710,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(new_file_is_private_and_locked), T(file_opens_again_with_its_rows), T(reader_sees_commits_and_cannot_write),
+        T(reading_leaves_no_trace_in_the_file),
         T(foreign_newer_damaged_and_cut_files_are_refused_untouched), T(folder_in_place_of_the_file_is_refused),
         T(found_song_is_parsed_queued_and_explained), T(name_without_title_is_pending), T(path_that_is_not_utf8_keeps_its_bytes),
         T(known_path_is_not_inserted_again), T(absent_song_returns_with_its_place_in_the_queue), T(moved_song_keeps_its_values),

@@ -635,6 +635,27 @@ static void hints_and_young_files_are_bounded(void **state)
     probes_deinit(&ps);
 }
 
+/* A time of last access that most systems would bring up to date when the place is read: it is older than a day. */
+static void a_walk_leaves_no_trace_in_the_folder(void **state)
+{
+    struct result r;
+    struct stat st;
+
+    (void)state;
+    put("Queen - Innuendo.mp4", "");
+    put_dir("more");
+    age("more", OLD_S);
+    age("", OLD_S);
+    walk_root(&r);
+    assert_int_equal(r.out.n_files, 1);
+    done(&r);
+    assert_int_equal(walk_look_folder(root), FOLDER_OK);
+    assert_int_equal(stat(at("more"), &st), 0);
+    assert_int_equal(st.st_atim.tv_sec, OLD_S);
+    assert_int_equal(stat(root, &st), 0);
+    assert_int_equal(st.st_atim.tv_sec, OLD_S);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -653,6 +674,7 @@ int main(void)
         TEST(a_path_longer_than_the_system_allows_ends_the_branch),
         TEST(states_of_folders_are_told_apart),
         TEST(an_unreadable_directory_is_told),
+        TEST(a_walk_leaves_no_trace_in_the_folder),
         TEST(large_directories_come_in_pieces),
         TEST(only_differences_to_the_table_are_reported),
         TEST(names_are_read_while_the_table_is_filled),
