@@ -5,6 +5,7 @@
 
 #include "store/dbq.h"
 #include "store/state.h"
+#include "store/stmt.h"
 
 #define OPS_MAX 2000
 
@@ -369,6 +370,30 @@ static int run_lose_transaction(struct db *db, struct dbq_op *op)
     return err_set(&op->err, ERR_FULL, "no space left");
 }
 
+static int run_hide_counts(struct db *db, struct dbq_op *op)
+{
+    return db_exec(db, "ALTER TABLE counts RENAME TO hidden", &op->err);
+}
+
+static void counts_that_cannot_be_read_stay_what_they_were(void **state)
+{
+    struct room *r = room_new("songbook.db");
+    struct step song = {.op.run = run_add_song}, hide = {.op.run = run_hide_counts};
+
+    (void)state;
+    room_open(r);
+    write_step(&song, r, 1, 0);
+    run_until(r, 1);
+    assert_int_equal(dbq_counts(r->q)->total, 1);
+    write_step(&hide, r, 2, 0);
+    run_until(r, 2);
+    assert_int_equal(hide.rc, 0);
+    assert_int_equal(dbq_counts(r->q)->total, 1);
+    assert_int_equal(dbq_counts(r->q)->queued, 1);
+    room_close(r);
+    room_free(r);
+}
+
 static void lost_transaction_fails_what_it_held_and_nothing_else(void **state)
 {
     static struct step steps[5];
@@ -611,6 +636,7 @@ int main(void)
         cmocka_unit_test(urgent_goes_first_and_alone_goes_alone),
         cmocka_unit_test(slow_group_is_cut_and_keeps_its_order),
         cmocka_unit_test(reader_and_counts_see_a_write_when_it_is_done),
+        cmocka_unit_test(counts_that_cannot_be_read_stay_what_they_were),
         cmocka_unit_test(lost_transaction_fails_what_it_held_and_nothing_else),
         cmocka_unit_test(closing_finishes_what_is_queued_and_refuses_more),
         cmocka_unit_test(operations_may_come_before_it_is_open),
