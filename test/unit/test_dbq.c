@@ -1,4 +1,4 @@
-/* The two lanes between loop and SQLite: order, groups, failures, closing. */
+/* The strands between loop and SQLite: order, groups, failures, closing. */
 #include <uv.h>
 
 #include "store_fixture.h"
@@ -200,7 +200,7 @@ static int run_counted(struct db *db, struct dbq_op *op)
     return (db == NULL) == (s->n % 3 == 2) ? 0 : ERR_BUG;   /* only beside there is no connection */
 }
 
-static void three_lanes_share_two_places_and_none_starves(void **state)
+static void three_strands_share_two_places_and_none_starves(void **state)
 {
     static struct step steps[90];
     struct room *r = room_new("songbook.db");
@@ -225,10 +225,10 @@ static void three_lanes_share_two_places_and_none_starves(void **state)
     run_until(r, 90);
     assert_true(most_in_flight <= 2);
     for (int i = 0; i < 90; i++) {
-        int lane = r->order[i] % 3;
-        if (i - last[lane] > worst[lane])
-            worst[lane] = i - last[lane];
-        last[lane] = i;
+        int strand = r->order[i] % 3;
+        if (i - last[strand] > worst[strand])
+            worst[strand] = i - last[strand];
+        last[strand] = i;
         assert_int_equal(steps[i].rc, 0);
         assert_int_equal(steps[i].finished, 1);
     }
@@ -631,7 +631,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_finish_in_order_in_few_transactions),
-        cmocka_unit_test(three_lanes_share_two_places_and_none_starves),
+        cmocka_unit_test(three_strands_share_two_places_and_none_starves),
         cmocka_unit_test(failing_operation_does_not_fail_its_neighbours),
         cmocka_unit_test(urgent_goes_first_and_alone_goes_alone),
         cmocka_unit_test(slow_group_is_cut_and_keeps_its_order),
