@@ -654,6 +654,26 @@ static void rolled_back_operation_leaves_nothing(void **state)
     assert_counts_true(f->db);
 }
 
+static void more_statements_than_are_kept_work_all_the_same(void **state)
+{
+    static char sql[STMT_SLOTS + 50][24];
+    struct fixture *f = *state;
+    int64_t n = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(sql); i++)
+        snprintf(sql[i], sizeof sql[i], "SELECT %zu + ?", i);
+    for (int round = 0; round < 2; round++)
+        for (size_t i = 0; i < ARRAY_LEN(sql); i++) {
+            struct stmt s = stmt_of(f->db, sql[i], NULL);
+            stmt_int(&s, round);
+            assert_int_equal(stmt_run_int(&s, &n), 1);
+            assert_int_equal(n, i + (size_t)round);
+        }
+    assert_int_equal(f->db->slots_used, STMT_CACHED);
+    assert_true(add_song(f->db, "/m/a.mp4", "A", "B") > 0);
+    assert_counts_true(f->db);
+}
+
 static void full_disk_is_named_and_survived(void **state)
 {
     struct fixture *f = *state;
@@ -698,7 +718,8 @@ int main(void)
         T(search_forgives_case_accents_and_signs), T(search_follows_edits_moves_and_forgetting),
         T(edit_of_a_name_makes_it_manual), T(edit_of_another_field_locks_it), T(edit_that_changes_nothing_writes_no_version),
         T(worker_wish_starts_and_limits_are_kept), T(settings_are_set_replaced_and_removed),
-        T(rolled_back_operation_leaves_nothing), T(full_disk_is_named_and_survived),
+        T(rolled_back_operation_leaves_nothing), T(more_statements_than_are_kept_work_all_the_same),
+        T(full_disk_is_named_and_survived),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
