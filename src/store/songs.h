@@ -79,7 +79,8 @@ int songs_found(struct db *db, const struct found_file *files, size_t n, int64_t
 int songs_touched(struct db *db, int64_t id, int64_t size, int64_t mtime_ms, const char *format, int64_t now_ms, struct err *e);
 /* Marks songs absent or present again; never deletes. *changed (may be NULL) counts rows that really changed. */
 int songs_set_present(struct db *db, const int64_t *ids, size_t n, bool present, int64_t now_ms, size_t *changed, struct err *e);
-/* Deletes absent songs of the list (all absent ones when ids is NULL): the owner's "forget". */
+/* Deletes absent songs of the list, or the next n absent ones when ids is NULL: the owner's "forget". In steps: thousands at once
+ * would keep others from the writer for seconds. Fewer than n without a list: there are no more. */
 int songs_forget(struct db *db, const int64_t *ids, size_t n, int64_t *forgotten, struct err *e);
 
 /* --- what the library decides --------------------------------------------------------- */

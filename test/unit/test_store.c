@@ -318,7 +318,11 @@ static void only_absent_songs_are_forgotten(void **state)
     assert_int_equal(songs_get(f->db, ids[1], &s, NULL), 0);
     song_deinit(&s);
     songs_set_present(f->db, &ids[1], 1, false, NOW, NULL, NULL);
-    assert_int_equal(songs_forget(f->db, NULL, 0, &n, NULL), 0);
+    ids[0] = add_song(f->db, "/m/a.mp4", "A", "B");
+    songs_set_present(f->db, ids, 1, false, NOW, NULL, NULL);
+    assert_int_equal(songs_forget(f->db, NULL, 1, &n, NULL), 0);
+    assert_int_equal(n, 1);
+    assert_int_equal(songs_forget(f->db, NULL, 2, &n, NULL), 0);
     assert_int_equal(n, 1);
     assert_counts_true(f->db);
 }
@@ -513,7 +517,7 @@ static void search_follows_edits_moves_and_forgetting(void **state)
     flt.q = "newer second";
     assert_int_equal(count_matches(f->db, flt), 1);
     songs_set_present(f->db, &id, 1, false, NOW, NULL, NULL);
-    songs_forget(f->db, NULL, 0, &n, NULL);
+    songs_forget(f->db, NULL, 1, &n, NULL);
     assert_int_equal(count_matches(f->db, flt), 0);
 }
 
