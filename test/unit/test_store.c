@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
+#include "store/backup.h"
 #include "store/evidence.h"
 #include "store/queue.h"
 #include "store/state.h"
@@ -123,6 +124,45 @@ static void foreign_newer_damaged_and_cut_files_are_refused_untouched(void **sta
     memset(data + 4096 * 3, 0x5a, 4096 * 2);
     write_all(f->path, data, n);
     assert_refused_untouched(f->path, "damaged");
+}
+
+/* Somebody writes while the check runs. */
+struct busy_check {
+    struct db *db;
+    bool hold;             /* does not come to an end */
+    char lines[400];
+};
+
+static void write_meanwhile(const char *line, void *arg)
+{
+    struct busy_check *b = arg;
+
+    snprintf(b->lines + strlen(b->lines), sizeof b->lines - strlen(b->lines), "%s\n", line);
+    if (db_in_transaction(b->db))
+        return;
+    assert_int_equal(db_begin(b->db, false, NULL), 0);
+    assert_int_equal(settings_set(b->db, "a", "b", NOW, NULL), 0);
+    if (!b->hold)
+        assert_int_equal(db_commit(b->db, NULL), 0);
+}
+
+static void search_index_is_checked_beside_a_writer(void **state)
+{
+    struct fixture *f = *state;
+    struct busy_check b = {.db = f->db};
+    struct err e = {0};
+    int64_t songs;
+
+    add_song(f->db, "/m/a.mp4", "A", "B");
+    assert_int_equal(db_exec(f->db, "UPDATE songs SET metadata_status = 'manual', confidence = 0.5, words = 'other'", NULL), 0);
+    assert_int_equal(database_check(f->path, write_meanwhile, &b, &songs, NULL), 2);
+    assert_non_null(strstr(b.lines, "set by hand"));
+    assert_non_null(strstr(b.lines, "search index does not fit"));
+
+    b = (struct busy_check){.db = f->db, .hold = true};
+    assert_int_equal(database_check(f->path, write_meanwhile, &b, &songs, &e), ERR_BUSY);
+    assert_non_null(strstr(e.text, "search index was not checked"));
+    db_rollback(f->db);
 }
 
 static void folder_in_place_of_the_file_is_refused(void **state)
@@ -715,6 +755,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(new_file_is_private_and_locked), T(file_opens_again_with_its_rows), T(reader_sees_commits_and_cannot_write),
         T(foreign_newer_damaged_and_cut_files_are_refused_untouched), T(folder_in_place_of_the_file_is_refused),
+        T(search_index_is_checked_beside_a_writer),
         T(found_song_is_parsed_queued_and_explained), T(name_without_title_is_pending), T(path_that_is_not_utf8_keeps_its_bytes),
         T(known_path_is_not_inserted_again), T(absent_song_returns_with_its_place_in_the_queue), T(moved_song_keeps_its_values),
         T(moved_file_is_recognised_by_id_or_by_name_and_size), T(only_absent_songs_are_forgotten),
