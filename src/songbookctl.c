@@ -55,7 +55,8 @@ static const struct command *command_named(const char *name)
 
 static void help(void)
 {
-    puts("Usage: songbookctl [--socket PATH|--url URL] [--json] COMMAND [ARGUMENT...]\n"
+    puts("Usage: songbookctl [--socket PATH|--url URL] [--token-file FILE] [--json]\n"
+         "                   COMMAND [ARGUMENT...]\n"
          "Asks a running songbookd. Without --socket or --url: the default socket, then\n"
          "http://127.0.0.1:5560.\n\nCommands:");
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
@@ -63,6 +64,7 @@ static void help(void)
     puts("\nOptions:\n"
          "  --socket PATH  the daemon's Unix socket\n"
          "  --url URL      the daemon's address, http://HOST[:PORT]\n"
+         "  --token-file FILE  where the daemon's token stands (mode 0600), for --url\n"
          "  --json         JSON instead of text\n"
          "  --help         this text; behind a command, its usage\n"
          "  --version      the version\n\n"
@@ -76,7 +78,8 @@ static int command_at(int argc, char **argv)
     int i = 1;
 
     while (i < argc && argv[i][0] == '-' && argv[i][1]) {
-        bool pair = strcmp(argv[i], "--socket") == 0 || strcmp(argv[i], "--url") == 0;
+        bool pair = strcmp(argv[i], "--socket") == 0 || strcmp(argv[i], "--url") == 0 ||
+                    strcmp(argv[i], "--token-file") == 0;
         i += pair ? 2 : 1;
     }
     return i < argc ? i : argc;

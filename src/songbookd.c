@@ -127,6 +127,7 @@ static void release(struct daemon *d)
     free(d->keys_path);
     free(d->token);
     free(d->folders);
+    free(d->hosts);
     free(d->usual_folder);
     for (char **p = d->pikaraoke_places; p && *p; p++)
         free(*p);

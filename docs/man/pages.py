@@ -172,7 +172,7 @@ def man(tables, template):
 
 # --- completion -----------------------------------------------------------------------------------
 
-GLOBAL = [("--socket", True), ("--url", True), ("--json", False), ("--help", False), ("--version", False)]
+GLOBAL = [("--socket", True), ("--url", True), ("--token-file", True), ("--json", False), ("--help", False), ("--version", False)]
 STATUSES = "pending parsed enriched manual enrichment_failed"
 
 
@@ -212,14 +212,14 @@ _songbookctl()
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        --socket | --url) i=$((i + 1)) ;;
+        --socket | --url | --token-file) i=$((i + 1)) ;;
         -*) ;;
         *) command=${COMP_WORDS[i]}; break ;;
         esac
     done
     case $prev in
 %s
-        --socket) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --socket | --token-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         %s) return ;;
     esac
     case $command in
@@ -247,7 +247,7 @@ _songbookd()
 }
 complete -F _songbookctl songbookctl
 complete -F _songbookd songbookd
-""" % ("\n".join(dict.fromkeys(values)), " | ".join(o for o in valued if o not in ("--socket",) and not any(v.strip().startswith(o + ")") for v in values)),
+""" % ("\n".join(dict.fromkeys(values)), " | ".join(o for o in valued if o not in ("--socket", "--token-file") and not any(v.strip().startswith(o + ")") for v in values)),
        " ".join(c.name for c in tables.commands), "\n".join(cases), " ".join(o for o, _ in GLOBAL),
        " ".join(o.name + "=" for o in tables.options if "SECRET" not in o.flags), daemon)
 
@@ -276,7 +276,8 @@ _songbookctl() {
     commands=(
 %s
     )
-    _arguments -C '--socket[Unix socket of the daemon]:path:_files' '--url[address of the daemon]:url:' '--json[JSON instead of text]' \\
+    _arguments -C '--socket[Unix socket of the daemon]:path:_files' '--url[address of the daemon]:url:' \\
+        '--token-file[file with the token]:path:_files' '--json[JSON instead of text]' \\
         '--help[usage]' '--version[the version]' '1:command:->command' '*::argument:->arguments'
     case $state in
     command) _describe command commands ;;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 #include "store/answers.h"
 
 /* --- out ---------------------------------------------------------------------------------------- */
@@ -52,7 +54,9 @@ static bool read_page_query(struct request *r, int64_t *limit, char **after)
             free(*after);
             *after = mem_strndup(value.p, value.n);
         } else {
-            fields_refuse(&f, "", "there are 'limit' and 'cursor' only");
+            char *key = utf8_repaired(name);
+            fields_refuse(&f, key, "there is no such parameter here; known: limit, cursor");
+            free(key);
         }
     }
     return !fields_answer(&f, r);
@@ -79,19 +83,20 @@ void handle_answers(struct request *r, void *app)
 struct take_op {
     struct api_op o;
     cJSON *body;
+    int refused; /* the row that ended it */
 };
 
 static int take_run(struct db *db, struct api_op *o, struct err *e)
 {
-    const cJSON *list = json_get(container_of(o, struct take_op, o)->body, "answers");
+    struct take_op *t = container_of(o, struct take_op, o);
+    const cJSON *list = json_get(t->body, "answers");
     struct answers_taken taken = {0, 0};
     struct json_out json;
     int rc = 0, n = 0;
 
     for (const cJSON *x = list->child; rc == 0 && x; x = x->next, n++) {
         rc = answers_take(db, x, o->now_ms, &taken, e);
-        if (rc == ERR_INVALID)
-            err_wrap(e, "answers/%d", n);
+        t->refused = n;
     }
     json_out_init(&json, &o->out);
     json_open(&json, NULL, '{');
@@ -103,6 +108,15 @@ static int take_run(struct db *db, struct api_op *o, struct err *e)
 
 static bool take_answer(struct api_op *o, int rc)
 {
+    struct field_errors f;
+    char place[32];
+
+    if (rc == ERR_INVALID) {
+        fields_init(&f, "pointer");
+        snprintf(place, sizeof place, "answers/%d", container_of(o, struct take_op, o)->refused);
+        fields_refuse(&f, place, "%s", err_text(&o->op.err));
+        return fields_answer(&f, o->req);
+    }
     api_op_answer(o, rc);
     if (rc == 0)
         enrich_wake(o->api->d.enrich); /* what waits may be answered now without a request */

@@ -20,6 +20,7 @@ struct api *api_new(const struct api_deps *d)
     a->d = *d;
     a->devices = devices_new();
     list_init(&a->parses);
+    list_init(&a->streams);
     buf_init(&b, 0);
     json_out_init(&o, &b);
     json_open(&o, NULL, '{');

@@ -30,7 +30,7 @@ struct api_deps {                    /* borrowed for the api's life */
     struct manners *manners;
     const char *keys_path;           /* keys file for secrets set through the API */
     const char *version;
-    const char *token;               /* required on TCP from other than loopback; NULL when only local addresses are bound */
+    const char *token;               /* required on TCP, from loopback, too; NULL when only local addresses are bound */
 };
 
 struct api;

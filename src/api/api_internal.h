@@ -28,6 +28,7 @@ struct api {
     bool freed;         /* api_free was called: the last one held frees */
     bool parsing;       /* one parse work is on the pool */
     struct list parses; /* those that wait for it */
+    struct list streams; /* of events.c */
 };
 
 /* How the request may ask; *device is set for CALLER_DEVICE. */
@@ -83,6 +84,10 @@ bool input_no_query(struct request *r);
 bool input_path(struct slice text, struct buf *out);
 /* Valid UTF-8 without control characters, not longer than max bytes. */
 bool input_text_ok(struct slice text, size_t max);
+
+/* --- events (events.c) ----------------------------------------------------------------- */
+/* Ends the event streams of a device that was put out. */
+void api_streams_end_of(struct api *a, int64_t device_id);
 
 /* --- ETags (etag.c) ------------------------------------------------------------------- */
 void etag_set(struct request *r, int64_t version);

@@ -565,6 +565,7 @@ static bool revoke_answer(struct api_op *o, int rc)
             t->n--;
             break;
         }
+    api_streams_end_of(o->api, o->song_id);
     buf_add_str(&o->out, "{\"revoked\":true}");
     return api_op_answer(o, 0);
 }

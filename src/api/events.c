@@ -10,7 +10,9 @@
 #include "api/api_internal.h"
 
 struct event_stream {
+    struct list link; /* api->streams */
     struct api *api;
+    int64_t device; /* that listens; 0 for others */
     struct stream *out;
     struct events_listener *listener;
     uint64_t last; /* seq of the last event written */
@@ -96,9 +98,21 @@ static void on_stream_closed(void *arg)
 
     if (es->listener)
         events_unlisten(es->listener);
+    list_del(&es->link);
     buf_deinit(&es->line);
     free(es);
     api_drop(a);
+}
+
+void api_streams_end_of(struct api *a, int64_t device_id)
+{
+    list_each_safe(pos, next, &a->streams) {
+        struct event_stream *es = container_of(pos, struct event_stream, link);
+        if (es->device != device_id || es->ended)
+            continue;
+        es->ended = true;
+        stream_end(es->out, (struct slice){0});
+    }
 }
 
 /* Last-Event-ID is what a browser sends when it reconnects; since is for everyone else and wins. */
@@ -122,6 +136,7 @@ void handle_events(struct request *r, void *app)
 {
     static const char ndjson[] = "application/x-ndjson", sse[] = "text/event-stream; charset=utf-8";
     struct api *a = app;
+    const struct device *device;
     struct event_stream *es;
     const char *accept = request_header(r, "Accept");
     bool is_sse = accept && strstr(accept, "text/event-stream");
@@ -138,6 +153,7 @@ void handle_events(struct request *r, void *app)
     es = mem_zalloc(sizeof *es);
     es->api = a;
     es->sse = is_sse;
+    es->device = api_caller(a, r, &device) == CALLER_DEVICE ? device->id : 0;
     buf_init(&es->line, 0);
     es->out = request_stream(r, is_sse ? sse : ndjson, on_stream_closed, es);
     if (!es->out) {
@@ -145,6 +161,7 @@ void handle_events(struct request *r, void *app)
         free(es);
         return;
     }
+    list_add(&a->streams, &es->link);
     api_hold(a);
     stream_on_drain(es->out, on_drain, es);
     es->listener = events_listen(a->d.events, (uint64_t)since, on_event, es);

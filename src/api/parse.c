@@ -200,8 +200,11 @@ void handle_parse(struct request *r, void *app)
 {
     struct api *a = app;
     struct slice body = request_body(r);
-    struct parse_job *j = mem_zalloc(sizeof *j);
+    struct parse_job *j;
 
+    if (!input_no_query(r))
+        return;
+    j = mem_zalloc(sizeof *j);
     j->api = a;
     j->req = r;
     j->text = mem_strndup(body.p ? body.p : "", body.n);

@@ -224,7 +224,7 @@ void handle_review(struct request *r, void *app)
         api_op_free(&v->o);
         return;
     }
-    v->below = v->query.f.below > 0 ? (int)lround(v->query.f.below * 100) : api_review_below(a);
+    v->below = v->query.f.below >= 0 ? (int)lround(v->query.f.below * 100) : api_review_below(a);
     v->query.f.below = v->below / 100.0;
     api_op_read(&v->o);
 }

@@ -14,7 +14,6 @@
 #include "store/state.h"
 
 #define SETTINGS_MAX 64 /* in one request */
-#define SECRET_MAX 200
 
 static void reply_settings(struct request *r, struct api *a)
 {
@@ -63,8 +62,7 @@ static char *value_text(const struct option_row *opt, const cJSON *v, const char
         return mem_strdup(number);
     default:
         *why = "a string of at most 500 bytes without control characters, or null, is needed";
-        if (!cJSON_IsString(v) ||
-            !input_text_ok(slice_of(v->valuestring), opt->flags & OPTION_SECRET ? SECRET_MAX : API_TEXT_MAX))
+        if (!cJSON_IsString(v) || !input_text_ok(slice_of(v->valuestring), API_TEXT_MAX))
             return NULL;
         return mem_strdup(v->valuestring);
     }

@@ -6,6 +6,7 @@
 
 #include "api/api_internal.h"
 #include "base/utf8.h"
+#include "song/fold.h"
 
 struct edit_op {
     struct song_op s;
@@ -43,11 +44,12 @@ static void read_text(struct field_errors *f, const cJSON *v, enum song_field fi
         fields_refuse(f, name, "at most %d bytes of UTF-8 without control characters are allowed", API_TEXT_MAX);
         return;
     }
-    if (field == FIELD_TITLE && text.n == 0) {
+    free(p->text[field]);
+    p->text[field] = fold_display(text);
+    if (field == FIELD_TITLE && !p->text[field][0]) {
         fields_refuse(f, name, "a song needs a title");
         return;
     }
-    p->text[field] = mem_strndup(text.n ? text.p : "", text.n);
     p->edit.text[field] = p->text[field];
     p->edit.set |= 1u << field;
 }

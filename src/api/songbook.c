@@ -27,6 +27,7 @@ struct songbook {
     struct songs_query query;
     enum book_format format;
     bool by_title, title_first;
+    bool guest;              /* learns nothing of files */
     int columns;
     char *title;             /* heading of the page */
     char *cursor;
@@ -147,6 +148,8 @@ static void put_html_song(struct songbook *s, const struct song *song)
     char *title = song->title ? mem_strdup(song->title) : NULL;
     const char *artist = song->artist ? song->artist : "";
 
+    if (!title && s->guest)
+        return;
     if (!title) {   /* nothing was read from the name: the name itself */
         song_file_split(slice_of(song->file_path), &file);
         title = utf8_repaired(file.name);
@@ -375,6 +378,18 @@ static bool read_own(struct field_errors *f, struct songbook *s, const char *nam
     return true;
 }
 
+/* Whether there is a song with that file, of that status and the like is not a guest's affair. */
+static bool is_for_guests(const char *key)
+{
+    static const char *const names[] = {"genre",  "genre_group", "language",       "year",           "min_year", "max_year",
+                                        "decade", "added_since", "min_confidence", "max_confidence"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(key, names[i]) == 0)
+            return true;
+    return false;
+}
+
 static void read_parameter(struct field_errors *f, struct songbook *s, struct slice name, struct slice value)
 {
     char *key = utf8_repaired(name), *text = mem_strndup(value.p ? value.p : "", value.n);
@@ -383,7 +398,11 @@ static void read_parameter(struct field_errors *f, struct songbook *s, struct sl
 
     if (of_a_list)
         fields_refuse(f, key, "the songbook is whole and has its own order; see 'by'");
-    else if (!read_own(f, s, key, text) && songs_query_set(&s->query, name, value, &e) != 0)
+    else if (read_own(f, s, key, text))
+        ;
+    else if (s->guest && !is_for_guests(key))
+        fields_refuse(f, key, "guests may choose by genre, language, year, decade, added_since and confidence");
+    else if (songs_query_set(&s->query, name, value, &e) != 0)
         fields_refuse(f, key, "%s; also known: format, by, columns, verified, title", err_text(&e));
     free(key);
     free(text);
@@ -392,10 +411,12 @@ static void read_parameter(struct field_errors *f, struct songbook *s, struct sl
 static struct songbook *songbook_new(struct request *r, struct api *a, bool page_only)
 {
     struct songbook *s = mem_zalloc(sizeof *s);
+    const struct device *device;
     struct field_errors f;
     struct slice name, value;
 
-    *s = (struct songbook){.api = a, .columns = 2, .title_first = api_title_first(a), .title = mem_strdup("Songbook"),
+    *s = (struct songbook){.api = a, .columns = 2, .title_first = api_title_first(a),
+                           .guest = api_caller(a, r, &device) == CALLER_NOBODY, .title = mem_strdup("Songbook"),
                            .op = {.run = page_run, .done = page_done}};
     songs_query_init(&s->query);
     buf_init(&s->text, 0);

@@ -312,7 +312,7 @@ static const struct condition conditions[] = {
 
 void songs_query_init(struct songs_query *s)
 {
-    *s = (struct songs_query){.f = {.min_confidence = -1, .max_confidence = -1, .limit = 50}};
+    *s = (struct songs_query){.f = {.min_confidence = -1, .max_confidence = -1, .below = -1, .limit = 50}};
     buf_init(&s->path, 0);
 }
 

@@ -14,7 +14,7 @@
 #include "base/json.h"
 
 enum option_id {
-    OPT_SERVER_LISTEN, OPT_SERVER_SOCKET, OPT_SERVER_TOKEN_FILE,
+    OPT_SERVER_LISTEN, OPT_SERVER_SOCKET, OPT_SERVER_TOKEN_FILE, OPT_SERVER_HOSTS,
     OPT_LIBRARY_FOLDERS, OPT_LIBRARY_WATCH, OPT_LIBRARY_RESCAN_MINUTES,
     OPT_DATABASE_PATH,
     OPT_KEY_LASTFM, OPT_KEY_LISTENBRAINZ,
@@ -105,6 +105,9 @@ void config_json(const struct config *c, struct json_out *o);
  * A missing file is fine; a file others can read is refused. */
 int keys_file_read(struct config *c, const char *path, struct err *e);
 int keys_file_write(const struct config *c, const char *path, struct err *e);  /* atomically; writes ORIGIN_SETTING secrets */
+
+/* The API's token out of a file of one line, mode 0600, at least 16 characters. *token is new memory. */
+int token_file_read(const char *path, char **token, struct err *e);
 
 /* Default places: database, socket and configuration path for a system service or a user (XDG). Returns new. */
 char *default_database_path(void);

@@ -32,6 +32,7 @@ struct reading {
     int line, errors;
     int first_at[OPT_COUNT];     /* line where the option stood first; 0 not yet */
     bool expected;               /* inih was given a line that has to reach the handler ... */
+    bool cut;                    /* ... and takes what stands behind " ;" for a comment */
 };
 
 static void tell(struct reading *r, const struct err *e)
@@ -103,6 +104,7 @@ static bool line_check(struct reading *r, char *line)
         return false;
     }
     r->expected = line[0] != '[';
+    r->cut = strstr(line, " ;") || strstr(line, "\t;");
     return true;
 }
 
@@ -146,6 +148,9 @@ static int on_ini_value(void *arg, const char *section, const char *key, const c
         rc = option_unknown(name, &e);
     else if (r->first_at[id] && !(options[id].flags & OPTION_REPEAT))
         rc = err_set(&e, ERR_CONFIG, "'%s' stands in line %d already", options[id].name, r->first_at[id]);
+    else if (r->cut && (options[id].type == OPTION_PATH || options[id].type == OPTION_LIST))
+        rc = err_set(&e, ERR_CONFIG, "'%s': what follows ' ;' would be a comment; put comments on lines of their own, and "
+                                     "rename or link to a folder with ' ;' in its name", options[id].name);
     else if (options[id].flags & OPTION_REPEAT)
         rc = layer_add(r->layer, (enum option_id)id, value, r->base, &e);
     else

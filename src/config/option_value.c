@@ -205,6 +205,26 @@ static char *listen_value(const struct option_row *o, const char *text, struct e
     return NULL;
 }
 
+static char *host_value(const struct option_row *o, const char *text, struct err *e)
+{
+    char host[256];
+    int port;
+
+    if (!strchr(text, '/') && host_split(text, strlen(text), host, &port))
+        return mem_strdup(text);
+    err_set(e, ERR_CONFIG, "'%s' needs NAME or NAME:PORT, such as party.local, not '%s'", o->name, text);
+    return NULL;
+}
+
+static char *list_value(enum option_id id, const char *text, const char *base, struct err *e)
+{
+    const struct option_row *o = &options[id];
+
+    if (id == OPT_LIBRARY_FOLDERS)
+        return path_value(o, text, base, e);
+    return id == OPT_SERVER_HOSTS ? host_value(o, text, e) : listen_value(o, text, e);
+}
+
 static char *secret_value(const struct option_row *o, const char *text, struct err *e)
 {
     size_t n = strlen(text);
@@ -266,7 +286,7 @@ char *option_value(enum option_id id, const char *text, const char *base, struct
     case OPTION_URL:
         return url_value(o, text, e);
     case OPTION_LIST:
-        return id == OPT_LIBRARY_FOLDERS ? path_value(o, text, base, e) : listen_value(o, text, e);
+        return list_value(id, text, base, e);
     case OPTION_BOOL:
         if ((word = bool_word(text)))
             return mem_strdup(word);

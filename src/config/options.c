@@ -19,6 +19,8 @@ const struct option_row options[OPT_COUNT] = {
                            "Unix socket of the API, or none; empty for the default place"},
     [OPT_SERVER_TOKEN_FILE] = {"server.token_file", NULL, OPTION_PATH, "", 0, 0, NULL, 0,
                                "file (mode 0600) with the token that other devices have to send"},
+    [OPT_SERVER_HOSTS] = {"server.hosts", NULL, OPTION_LIST, "", 0, 0, NULL, OPTION_REPEAT,
+                          "further name of this machine, NAME or NAME:PORT, under which it or a proxy before it is reached"},
     [OPT_LIBRARY_FOLDERS] = {"library.folders", NULL, OPTION_LIST, "", 0, 0, NULL, OPTION_REPEAT,
                              "folder with songs; one a line, the line may repeat"},
     [OPT_LIBRARY_WATCH] = {"library.watch", NULL, OPTION_BOOL, "yes", 0, 0, NULL, 0, "notice new files at once"},

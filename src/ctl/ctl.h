@@ -27,6 +27,7 @@ enum exit_code {
 /* One call of the program. */
 struct ctl {
     const char *socket;      /* --socket; borrowed; NULL when not given */
+    const char *token_file;  /* --token-file; borrowed; NULL when not given */
     const char *url;         /* --url; borrowed; NULL when not given */
     bool json;               /* --json: the daemon's JSON as it came */
     bool help;               /* --help stood behind the command */

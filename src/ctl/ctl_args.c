@@ -39,8 +39,9 @@ static const struct arg_option *option_named(const struct arg_option *list, cons
 static int option_take(struct ctl *ctl, int argc, char **argv, int *i, const struct arg_option *own)
 {
     const struct arg_option global[] = {
-        {"--socket", NULL, &ctl->socket}, {"--url", NULL, &ctl->url}, {"--json", &ctl->json, NULL},
-        {"--help", &ctl->help, NULL},     {"-h", &ctl->help, NULL},   ARGS_END};
+        {"--socket", NULL, &ctl->socket},         {"--url", NULL, &ctl->url},     {"--json", &ctl->json, NULL},
+        {"--token-file", NULL, &ctl->token_file}, {"--help", &ctl->help, NULL},   {"-h", &ctl->help, NULL},
+        ARGS_END};
     const char *value = NULL;
     const struct arg_option *o = option_named(own, argv[*i], &value);
 

@@ -337,9 +337,18 @@ static void check_network(struct doctor *d)
         check_provider(d, p);
 }
 
+static const char *secret_in_file(const struct config *c)
+{
+    for (enum option_id i = 0; i < OPT_COUNT; i++)
+        if (options[i].flags & OPTION_SECRET && config_text(c, i)[0] && config_origin(c, i) == ORIGIN_FILE)
+            return options[i].name;
+    return NULL;
+}
+
 static void check_keys(struct doctor *d)
 {
     char *folder = mem_strdup(d->database), *slash = strrchr(folder, '/'), *keys;
+    const char *secret = secret_in_file(d->config), *file = d->config_path ? d->config_path : "/etc/songbookd/songbookd.conf";
     struct stat st;
 
     if (slash)
@@ -347,10 +356,9 @@ static void check_keys(struct doctor *d)
     keys = mem_printf("%s/songbookd.keys", folder);
     if (stat(keys, &st) == 0 && st.st_mode & 077)
         find(d, GRADE_BAD, "keys", "chmod 600 on it: songbookd refuses to start", "others can read '%s'", keys);
-    else if (config_text(d->config, OPT_KEY_LASTFM)[0] && d->config_path == NULL &&
-             stat("/etc/songbookd/songbookd.conf", &st) == 0 && st.st_mode & 004)
-        find(d, GRADE_WARN, "keys", "use 'songbookctl settings API_KEYS.lastfm=-' or /etc/credstore/songbookd.lastfm",
-             "every user of this machine can read the key in /etc/songbookd/songbookd.conf");
+    else if (secret && stat(file, &st) == 0 && st.st_mode & 004)
+        find(d, GRADE_WARN, "keys", "chmod 640 on it, or use 'songbookctl settings API_KEYS.NAME=-' or /etc/credstore",
+             "every user of this machine can read '%s' in '%s'", secret, file);
     else
         find(d, GRADE_OK, "keys", NULL, "no key lies open");
     free(folder);

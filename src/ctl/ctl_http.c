@@ -258,6 +258,8 @@ int ctl_http_send(struct ctl_http *h, const struct ctl_http_request *q, struct c
              h->host);
     if (q->accept)
         buf_addf(&out, "accept: %s\r\n", q->accept);
+    if (q->token)
+        buf_addf(&out, "authorization: Bearer %s\r\n", q->token);
     if (q->if_match)
         buf_addf(&out, "if-match: %s\r\n", q->if_match);
     if (q->body)

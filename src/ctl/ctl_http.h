@@ -29,6 +29,7 @@ struct ctl_http_request {
     const char *method, *path;
     const char *body;        /* NULL for none; sent as application/json */
     const char *if_match;    /* or NULL */
+    const char *token;       /* or NULL; sent as 'Authorization: Bearer' */
     const char *accept;      /* or NULL */
 };
 

@@ -221,24 +221,40 @@ int cmd_changes(struct ctl *ctl, int argc, char **argv)
     return print_finish(rc);
 }
 
+/* The batch of the first change of a page that a person made and that stands, or -1. */
+static long long standing_batch(const cJSON *list)
+{
+    for (const cJSON *c = json_first(list); c; c = json_next(list, c)) {
+        const char *source = json_str(c, "source");
+        if (cJSON_IsFalse(json_get(c, "undone")) && !(source && strcmp(source, "undo") == 0))
+            return json_int(c, "batch", -1);
+    }
+    return -1;
+}
+
 /* The latest batch of a person that still stands, so that a second undo goes a step further back and not forth again. */
 static int latest_batch(struct ctl *ctl, long long *batch)
 {
-    struct reply r = {0};
-    int rc = ask(ctl, "GET", "/changes?actor=person&limit=500", NULL, NULL, &r);
-    const cJSON *list = json_get(r.json, "changes");
+    long long before = 0;
+    int rc;
 
     *batch = -1;
-    for (const cJSON *c = json_first(list); rc == EXIT_FINE && c && *batch < 0; c = json_next(list, c)) {
-        const char *source = json_str(c, "source");
-        if (cJSON_IsFalse(json_get(c, "undone")) && !(source && strcmp(source, "undo") == 0))
-            *batch = json_int(c, "batch", -1);
-    }
+    do {
+        struct reply r = {0};
+        char path[96] = "/changes?actor=person&limit=500", more[40];
+        snprintf(more, sizeof more, "&before=%lld", before);
+        if (before)
+            strcat(path, more);
+        rc = ask(ctl, "GET", path, NULL, NULL, &r);
+        before = rc == EXIT_FINE ? json_int(r.json, "next", 0) : 0;
+        if (rc == EXIT_FINE)
+            *batch = standing_batch(json_get(r.json, "changes"));
+        reply_deinit(&r);
+    } while (*batch < 0 && before > 0);
     if (rc == EXIT_FINE && *batch < 0) {
-        complain("no person's latest change stands; 'songbookctl changes' shows all, and undo takes the number of a BATCH");
+        complain("no change of a person stands that could be taken back; 'songbookctl undo --since TIME' takes back others'");
         rc = EXIT_FAILED;
     }
-    reply_deinit(&r);
     return rc;
 }
 

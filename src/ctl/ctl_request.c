@@ -71,6 +71,18 @@ static int open_daemon(const struct ctl *ctl, struct ctl_http *h)
     return exit_code_of(rc);
 }
 
+/* The token to send, new memory; NULL in *token when none is wanted. */
+static int read_token(const struct ctl *ctl, char **token)
+{
+    struct err e = {0};
+
+    *token = NULL;
+    if (!ctl->token_file || token_file_read(ctl->token_file, token, &e) == 0)
+        return EXIT_FINE;
+    complain("%s", err_text(&e));
+    return EXIT_CONFIG;
+}
+
 static bool piece_keep(void *arg, struct slice piece)
 {
     return buf_add_slice(arg, piece);
@@ -127,13 +139,18 @@ int ask(struct ctl *ctl, const char *method, const char *path, const char *body,
     struct ctl_http h;
     struct buf full;
     struct err e = {0};
-    int rc;
+    char *token;
+    int rc = read_token(ctl, &token);
 
     *r = (struct reply){0};
     buf_init(&r->body, BODY_MAX);
-    rc = open_daemon(ctl, &h);
-    if (rc != EXIT_FINE)
+    if (rc == EXIT_FINE)
+        rc = open_daemon(ctl, &h);
+    if (rc != EXIT_FINE) {
+        free(token);
         return rc;
+    }
+    q.token = token;
     buf_init(&full, 0);
     buf_addf(&full, BASE "%s", path);
     q.path = buf_cstr(&full);
@@ -142,6 +159,7 @@ int ask(struct ctl *ctl, const char *method, const char *path, const char *body,
         rc = body_read(&h, &a, r, &e);
     ctl_http_close(&h);
     buf_deinit(&full);
+    free(token);
     if (rc != 0)
         return ctl->quiet ? EXIT_FAILED : broken(&e);
     if (a.status >= 200 && a.status < 300)
@@ -157,10 +175,16 @@ int ask_stream(struct ctl *ctl, const char *path, bool patient, bool (*on_piece)
     struct reply r = {0};
     struct buf full;
     struct err e = {0};
-    int rc = open_daemon(ctl, &h);
+    char *token;
+    int rc = read_token(ctl, &token);
 
-    if (rc != EXIT_FINE)
+    if (rc == EXIT_FINE)
+        rc = open_daemon(ctl, &h);
+    if (rc != EXIT_FINE) {
+        free(token);
         return rc;
+    }
+    q.token = token;
     buf_init(&r.body, BODY_MAX);
     buf_init(&full, 0);
     buf_addf(&full, BASE "%s", path);
@@ -177,6 +201,7 @@ int ask_stream(struct ctl *ctl, const char *path, bool patient, bool (*on_piece)
     }
     ctl_http_close(&h);
     buf_deinit(&full);
+    free(token);
     reply_deinit(&r);
     return rc;
 }

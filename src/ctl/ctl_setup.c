@@ -16,6 +16,7 @@
 
 #define SERVICE_USER "songbookd"
 #define SYSTEM_CONFIG "/etc/songbookd/songbookd.conf"
+#define PATH_SHOWN_MAX 180       /* a line of the configuration file has at most 198 bytes */
 
 struct setup {
     bool system, dry_run, force;
@@ -35,11 +36,18 @@ static void put_comment(struct buf *b, const struct option_row *o)
     buf_add_byte(b, '\n');
 }
 
+/* A line of the file is short, ends at its last letter, and a ' ;' begins a comment. */
+static bool can_stand(const char *path)
+{
+    return strlen(path) <= PATH_SHOWN_MAX && slice_trim(slice_of(path)).n == strlen(path) && !strstr(path, " ;") &&
+           !strpbrk(path, "\t\r\n");
+}
+
 static const char *found_value(const struct setup *s, int id)
 {
-    if (id == OPT_LIBRARY_FOLDERS)
-        return s->found.songs;
-    return id == OPT_PIKARAOKE_DATABASE ? s->found.database : NULL;
+    const char *value = id == OPT_LIBRARY_FOLDERS ? s->found.songs : id == OPT_PIKARAOKE_DATABASE ? s->found.database : NULL;
+
+    return value && can_stand(value) ? value : NULL;
 }
 
 /* Every option with what it does; what was found counts, the rest is the default behind a '#'. */
@@ -164,6 +172,8 @@ static void tell_found(const struct setup *s)
     else
         tell("song folder", p->songs ? mem_printf("%s, which cannot be read", p->songs) : mem_strdup("none yet"));
     print_field("its database", p->database ? p->database : "none yet");
+    if ((p->songs && !can_stand(p->songs)) || (p->database && !can_stand(p->database)))
+        print_field("", "a path like that cannot stand in the configuration: make a link with a plain name, and name it there");
     tell_access(s);
 }
 

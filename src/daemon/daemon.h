@@ -18,7 +18,7 @@ struct daemon {
     struct args args;
     struct config *config;
     char *database, *keys_path, *token;
-    const char **folders;
+    const char **folders, **hosts;         /* NULL-terminated, of strings of the configuration */
     struct dbq *q;
     struct events *events;
     struct event_log *event_log;

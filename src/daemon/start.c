@@ -34,30 +34,14 @@ static void on_ready(void *arg, int rc)
     start_waited(arg, rc, NULL);
 }
 
-static int read_token(struct daemon *d, struct err *e)
+static const char **list_of(const struct config *c, enum option_id id)
 {
-    const char *path = config_text(d->config, OPT_SERVER_TOKEN_FILE);
-    char line[256];
-    struct stat st;
-    struct slice s;
-    FILE *f;
+    size_t n = config_count(c, id);
+    const char **list = mem_zalloc((n + 1) * sizeof *list);
 
-    if (!path[0])
-        return 0;
-    f = fopen(path, "re");
-    if (!f || fstat(fileno(f), &st) || !fgets(line, sizeof line, f)) {
-        if (f)
-            fclose(f);
-        return err_set(e, ERR_CONFIG, "cannot read a token from '%s'; put one line of at least 16 characters into it", path);
-    }
-    fclose(f);
-    s = slice_trim(slice_of(line));
-    if (st.st_mode & 077)
-        return err_set(e, ERR_CONFIG, "others can read the token file '%s'; use chmod 600", path);
-    if (s.n < 16)
-        return err_set(e, ERR_CONFIG, "the token in '%s' is too short; use at least 16 characters", path);
-    d->token = mem_strndup(s.p, s.n);
-    return 0;
+    for (size_t i = 0; i < n; i++)
+        list[i] = config_at(c, id, i);
+    return list;
 }
 
 /* The folders to scan; PiKaraoke's own where none is named. */
@@ -68,14 +52,11 @@ static void choose_folders(struct daemon *d)
 
     if (n == 0 && home && !d->args.once) {
         char *usual = mem_printf("%s/pikaraoke-songs", home);
-        if (config_add(d->config, ORIGIN_DEFAULT, "library.folders", usual, NULL) == 0)
-            n = config_count(d->config, OPT_LIBRARY_FOLDERS);
+        config_add(d->config, ORIGIN_DEFAULT, "library.folders", usual, NULL);
         log_info("main", "no song folder is named; using PiKaraoke's usual one folder='%s'", usual);
         d->usual_folder = usual;
     }
-    d->folders = mem_zalloc((n + 1) * sizeof *d->folders);
-    for (size_t i = 0; i < n; i++)
-        d->folders[i] = config_at(d->config, OPT_LIBRARY_FOLDERS, i);
+    d->folders = list_of(d->config, OPT_LIBRARY_FOLDERS);
 }
 
 static int check_once_folders(struct daemon *d, struct err *e)
@@ -290,6 +271,7 @@ static int start_api(struct daemon *d, struct err *e)
     d->server_options.server_name = "songbookd/" SONGBOOKD_VERSION;
     d->api = api_new(&deps);
     api_server_options(d->api, &d->server_options);
+    d->server_options.extra_hosts = d->hosts = list_of(d->config, OPT_SERVER_HOSTS);
     rc = http_server_new(&d->loop, &d->server_options, &d->server);
     if (rc)
         return err_set(e, rc, "the server cannot be made");
@@ -301,7 +283,8 @@ static int start_api(struct daemon *d, struct err *e)
 
 int start_all(struct daemon *d, struct err *e)
 {
-    int rc = read_token(d, e);
+    const char *token_file = config_text(d->config, OPT_SERVER_TOKEN_FILE);
+    int rc = token_file[0] ? token_file_read(token_file, &d->token, e) : 0;
 
     choose_folders(d);
     if (rc == 0 && d->args.once)

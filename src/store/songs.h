@@ -19,7 +19,7 @@ struct songs_filter {                 /* borrowed strings; zero/NULL means no co
     int status;                       /* song_status + 1; 0 any */
     double min_confidence;            /* inclusive; < 0 none */
     double max_confidence;            /* inclusive; < 0 none */
-    double below;                     /* exclusive; <= 0 none */
+    double below;                     /* exclusive; < 0 none */
     int min_year, max_year;           /* inclusive; 0 none */
     bool no_year, no_genre;
     bool order_unsure, doubled;       /* as the songs' */

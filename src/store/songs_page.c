@@ -148,7 +148,7 @@ static void add_confidence(struct query *q)
     double high = f->max_confidence >= 0 ? f->max_confidence + HALF_DIGIT : 2;
     struct condition *c;
 
-    if (f->below > 0)
+    if (f->below >= 0)
         high = fmin(high, f->below - HALF_DIGIT);
     if (low < 0 && high > 1)
         return;

@@ -74,7 +74,7 @@ function section(world) {
   return root;
 }
 
-const RUNNING = {state: "running", state_text: "Running", message: "", total: 1000, queue_remaining: 753, percent: 24.7, total_enriched: 180,
+const RUNNING = {state: "running", state_text: "Running", message: "", total: 1000, queue_remaining: 803, dating_remaining: 50, percent: 24.7, total_enriched: 180,
                  total_failed: 67, eta_text: "3 min"};
 
 function text(root, name) { return root.querySelector('[data-songbook-field="' + name + '"]').textContent; }
@@ -96,7 +96,7 @@ const CASES = {
     assert.strictEqual(world.asked.length, 1);
     assert.deepStrictEqual(world.timers.map((t) => t.ms), [2000]);
     assert.strictEqual(text(root, "count"), "247/1,000 (24.7%)");
-    assert.deepStrictEqual([text(root, "enriched"), text(root, "failed"), text(root, "remaining"), text(root, "eta")], ["180", "67", "753", "3 min"]);
+    assert.deepStrictEqual([text(root, "enriched"), text(root, "failed"), text(root, "remaining"), text(root, "eta")], ["180", "67", "803", "3 min"]);
     assert.strictEqual(root.querySelector("progress").value, 24.7);
     world.answers = {};                                     /* the network goes: it asks on, and says so */
     world.timers.shift().f();

@@ -97,7 +97,9 @@ def test_nonsense_is_refused_as_a_whole(daemon):
                 {"artist": "a" * 3000}):
         got = daemon.post("answers", {"answers": [answer(title="fine"), answer(**bad)]}, )
         assert got.status == 422, (bad, got.body)
+        assert got.json["errors"][0]["pointer"] == "/answers/1", got.body
     assert daemon.get("answers")["answers"] == []
+    assert daemon.request("GET", "answers?bogus=1").json["errors"][0]["parameter"] == "bogus"
     assert daemon.post("answers", {"answers": [{}] * 501}).status == 422
     assert daemon.post("answers", {"answers": {}}).status == 422
 

@@ -212,6 +212,19 @@ def test_undo_takes_the_latest_or_a_named_batch_back(daemon, ctl):
     assert ctl("undo", "99999", code=1).err.startswith("songbookctl: ")
 
 
+def test_undo_goes_back_step_by_step_beyond_a_large_batch(daemon, ctl):
+    started(daemon, *("Band %d - Tune %d.mp4" % (i, i) for i in range(140)))
+    before = daemon.get("songs/1")["artist"]
+    ctl("edit", "1", "artist=First")
+    shown = daemon.post("bulk", {"filter": {}, "action": "verify", "preview": True}).json
+    done = daemon.post("bulk", {"filter": {}, "action": "verify", "fingerprint": shown["fingerprint"]})
+    assert done.json["count"] >= 139
+    ctl("undo")
+    ctl("undo")
+    assert daemon.get("songs/1")["artist"] == before and daemon.get("progress")["by_status"]["manual"] == 0
+    assert "undo --since" in ctl("undo", code=1).err
+
+
 def test_forget_takes_absent_songs_only(daemon, ctl):
     started(daemon, "ABBA - Dancing Queen.mp4", "Adele - Rolling in the Deep.mp4", "Queen - Innuendo.mp4")
     gone = daemon.song("Adele")

@@ -106,6 +106,9 @@ def test_below_excludes_what_it_names(still):
         assert song["id"] not in [s["id"] for s in every(still, below=shown)]
         assert song["id"] in [s["id"] for s in every(still, below=round(shown + 0.01, 2))]
         assert song["id"] in [s["id"] for s in every(still, min_confidence=shown, max_confidence=shown)]
+    assert every(still, below=0) == []
+    assert still.get("review?below=0")["songs"] == []
+    assert still.request("POST", "bulk", {"filter": {"below": 0}, "action": "verify", "preview": True}).json["count"] == 0
 
 
 def test_rare_matches_among_many_are_all_found_over_short_pages(still):

@@ -1,4 +1,5 @@
 """Pairing a browser with the real daemon: codes, cookies, what they open, and how they are taken away."""
+import json
 import re
 import sqlite3
 import subprocess
@@ -159,6 +160,43 @@ def test_devices_are_listed_and_revoked(locked):
     locked.start()
     assert locked.request("GET", "progress", headers={"Cookie": first}).status == 401
     assert [r["name"] for r in locked.get("devices", headers={"Cookie": second})["devices"]] == ["second"]
+
+
+def test_a_revoked_device_hears_nothing_more(locked):
+    locked.start()
+    cookie, one = paired(locked, "phone")
+    c = locked.connection(PATIENCE)
+    c.request("GET", "/api/v1/events", headers={"Cookie": cookie})
+    stream = c.getresponse()
+    assert stream.status == 200 and json.loads(stream.readline())["event"] == "hello"
+    assert by_socket(locked, "POST", "devices/%d/revoke" % one.json["device"]["id"]).status == 200
+    locked.add_song("Queen - Innuendo.mp4")
+    by_socket(locked, "POST", "scan")
+    assert b"Innuendo" not in stream.read()              # and it ends
+
+
+def test_a_name_that_the_owner_lists_is_answered_also_behind_a_proxy(locked):
+    locked.start("--set", "server.hosts=party.example:8443")
+    owner = {"Authorization": "Bearer " + TOKEN, "Host": "party.example:8443"}
+    assert locked.request("GET", "progress", headers=owner).status == 200
+    assert locked.request("GET", "progress", headers={**owner, "Host": "party.example"}).status == 421
+    assert locked.request("GET", "progress", headers={**owner, "Host": "other.example:8443"}).status == 421
+    assert locked.post("scan", headers={**owner, "Origin": "https://party.example:8443"}).status == 202
+    assert locked.post("scan", headers={**owner, "Origin": "https://other.example:8443"}).status == 403
+
+
+def test_songbookctl_sends_the_token(locked, tmp_path):
+    locked.start()
+    call = [str(BUILD / "songbookctl"), "--url", "http://" + locked.address]
+
+    def run(*args):
+        return subprocess.run([*call, *args], env=clean_environment(), capture_output=True, text=True, timeout=PATIENCE)
+    assert run("status").returncode == 1 and "token" in run("status").stderr
+    assert run("--token-file", str(tmp_path / "token"), "status").returncode == 0
+    assert run("events", "--token-file", str(tmp_path / "token")).returncode == 0
+    (tmp_path / "token").chmod(0o644)
+    refused = run("--token-file", str(tmp_path / "token"), "status")
+    assert refused.returncode == 78 and "chmod 600" in refused.stderr and TOKEN not in refused.stderr
 
 
 def test_no_more_devices_than_a_household_has(locked):

@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "src/pikaraoke"))
 from songbook_client import EnrichmentMixin, EnrichmentWorker  # noqa: E402
 
 SEED_KEYS = ["running", "paused", "total_processed", "total_enriched", "total_failed", "queue_remaining", "started_at"]
-OUR_KEYS = ["total", "percent", "eta_seconds", "rate_per_second", "offline", "by_status", "attached", "state", "problem"]
+OUR_KEYS = ["dating_remaining", "total", "percent", "eta_seconds", "rate_per_second", "offline", "by_status", "attached", "state", "problem"]
 KEY = "5ecre7" + "0123456789abcdef" + "c0ffee0000"
 
 
@@ -410,7 +410,7 @@ def test_wrong_types_in_an_answer_do_no_harm(server):
     assert start is False and queued == {"queued": 0, "already": 0, "unknown": [], "problem": None}
     assert progress | {"started_at": None} == {
         "running": False, "paused": False, "total_processed": 0, "total_enriched": 0, "total_failed": 0, "queue_remaining": 0,
-        "started_at": None, "total": 0, "percent": 0.0, "eta_seconds": 0, "rate_per_second": 0.0, "offline": False, "by_status": {},
+        "started_at": None, "dating_remaining": 0, "total": 0, "percent": 0.0, "eta_seconds": 0, "rate_per_second": 0.0, "offline": False, "by_status": {},
         "attached": None, "state": "running", "problem": None}
     assert [(s["display"], s["score"]) for s in suggestions] == [("<b>T</b>", 0)]
 

@@ -82,6 +82,17 @@ def test_setup_without_pikaraoke_says_so_and_writes_all_the_same(tmp_path):
     assert "\n#folders =\n" in text
 
 
+def test_setup_writes_no_path_that_the_configuration_would_cut(home):
+    odd = home.parent / "Sing ;along"
+    home.rename(odd)
+    done = ctl(odd, "setup", "--home", str(odd))
+    assert done.returncode == 0 and "make a link" in done.stdout
+    conf = odd / ".config/songbookd/songbookd.conf"
+    assert "\n#folders =\n" in conf.read_text()
+    checked = subprocess.run([SONGBOOKD, "--config", str(conf), "--check-config"], capture_output=True, text=True, env=clean_environment())
+    assert checked.returncode == 0, checked.stderr
+
+
 def test_setup_tells_when_it_cannot_write(home):
     blocked = home / ".config"
     blocked.write_text("a file where a folder should be")
@@ -147,6 +158,18 @@ def test_doctor_tells_a_file_that_is_no_database(home):
     (home / "state/songbook.db").write_text("no database at all, but longer than sixteen bytes")
     code, found = doctor(home, "--socket", str(home / "nowhere"))
     assert code == 1 and found["database"]["grade"] == "bad" and "restore" in found["database"]["remedy"]
+
+
+def test_doctor_tells_any_key_in_a_file_that_all_can_read(home):
+    conf = home / "own.conf"
+    token = "".join("0123456789abcdef"[i % 16] for i in range(36))
+    conf.write_text("[API_KEYS]\nlistenbrainz = %s\n" % token)
+    for mode, grade in ((0o644, "warn"), (0o600, "ok")):
+        conf.chmod(mode)
+        done = ctl(home, "--socket", str(home / "nowhere"), "--json", "doctor", "--config", str(conf))
+        found = {f["check"]: f for f in json.loads(done.stdout)}["keys"]
+        assert found["grade"] == grade and token not in done.stdout
+        assert ("API_KEYS.listenbrainz" in found["finding"]) == (grade == "warn")
 
 
 def test_doctor_tells_keys_that_lie_open(home):

@@ -32,6 +32,14 @@ def test_etag_changes_with_the_song_and_304_spares_the_body(still):
     assert still.request("PATCH", "songs/1", {"artist": "C"}, headers={"If-Match": "*"}).status == 200
 
 
+def test_what_is_typed_is_stored_composed_and_without_marks_that_turn_text(still):
+    started(still, "ABBA - Dancing Queen.mp4")
+    assert still.patch(1, artist="Beyonce\u0301", title=" a\u202eb ", genre="Forro\u0301").status == 200
+    song = still.get("songs/1")
+    assert (song["artist"], song["title"], song["genre"]) == ("Beyonc\u00e9", "ab", "Forr\u00f3")
+    assert still.patch(1, title="\u202e").status == 422
+
+
 def test_of_two_edits_with_the_same_etag_one_wins(still):
     started(still, "ABBA - Dancing Queen.mp4")
     tag = still.request("GET", "songs/1").headers["etag"]

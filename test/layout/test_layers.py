@@ -39,6 +39,14 @@ def sources():
     return sorted(p for p in SRC.rglob("*.[ch]"))
 
 
+def test_every_metric_stands_in_the_document():
+    """A name, or a family such as songbookd_worker_*_total."""
+    told = re.findall(r"`((?:songbookd|process)_[\w*]+)", (ROOT / "docs/api.md").read_text())
+    names = set(re.findall(r'"(songbookd_\w+)"', (SRC / "api/metrics.c").read_text()))
+    assert len(names) > 30
+    assert sorted(n for n in names if not any(re.fullmatch(t.replace("*", r"\w+"), n) for t in told)) == []
+
+
 def test_rooms_use_only_the_rooms_below_them():
     bad = []
     for path in sources():

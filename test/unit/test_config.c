@@ -222,6 +222,8 @@ static void wrong_values_are_refused_with_the_allowed_form(void **state)
         {"server.listen", "::1:5560", "HOST:PORT"},
         {"server.listen", ":5560", "HOST:PORT"},
         {"server.listen", "http://127.0.0.1:5560", "HOST:PORT"},
+        {"server.hosts", "http://party.local", "NAME:PORT"},
+        {"server.hosts", "party local", "NAME:PORT"},
         {"server.listen", "none\n127.0.0.1:5560", "not both"},
         {"musicbrainz.contact", "a\r\nX-Header: b", "without control characters"},
         {"musicbrainz.contact", "\xff", "UTF-8"},
@@ -367,8 +369,8 @@ static void a_file_is_read_with_comments_case_and_repeated_keys(void **state)
                                   "; comment\n"
                                   "[Library]\n"
                                   "folders = /songs/A, B\n"
-                                  "  folders = more songs ; remark\n"
-                                  "watch: no\n"
+                                  "  folders = more songs\n"
+                                  "watch: no ; remark\n"
                                   "\n"
                                   "[server]\n"
                                   "listen = 127.0.0.1:1\n"
@@ -382,6 +384,18 @@ static void a_file_is_read_with_comments_case_and_repeated_keys(void **state)
     assert_int_equal(config_count(c, OPT_SERVER_LISTEN), 2);
     assert_int_equal(config_origin(c, OPT_SERVER_LISTEN), ORIGIN_FILE);
     free(want);
+    config_free(c);
+}
+
+static void path_that_a_comment_would_cut_is_refused(void **state)
+{
+    struct config *c = config_new();
+
+    assert_non_null(strstr(refusal("[library]\nfolders = /songs/Sing ;along\n"), "2: 'library.folders'"));
+    assert_non_null(strstr(refusal("[database]\npath = /songs/a.db\t; mine\n"), "lines of their own"));
+    assert_int_equal(read_text(c, "[library]\nfolders = /songs/Sing;along\n[lastfm]\nrate = 2 ; slowly\n"), 0);
+    assert_string_equal(config_at(c, OPT_LIBRARY_FOLDERS, 0), "/songs/Sing;along");
+    assert_true(config_number(c, OPT_LASTFM_RATE) == 2);
     config_free(c);
 }
 
@@ -681,6 +695,7 @@ int main(void)
         cmocka_unit_test(a_rate_above_the_default_needs_a_mirror),
         cmocka_unit_test(a_file_is_read_with_comments_case_and_repeated_keys),
         cmocka_unit_test(every_error_of_a_file_is_told_with_its_line),
+        cmocka_unit_test(path_that_a_comment_would_cut_is_refused),
         cmocka_unit_test(values_stay_when_the_file_turns_bad_and_go_when_it_no_longer_names_them),
         cmocka_unit_test(a_long_line_is_refused_and_the_longest_is_whole),
         cmocka_unit_test(strange_bytes_in_a_file_are_refused_and_told_escaped),

@@ -330,7 +330,7 @@ static int run_add_song(struct db *db, struct dbq_op *op)
 static int run_count_songs(struct db *db, struct dbq_op *op)
 {
     struct step *s = container_of(op, struct step, op);
-    struct songs_filter f = {.min_confidence = -1, .max_confidence = -1, .limit = 1};
+    struct songs_filter f = {.min_confidence = -1, .max_confidence = -1, .below = -1, .limit = 1};
 
     return songs_count(db, &f, &s->songs_seen, &op->err);
 }

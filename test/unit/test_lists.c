@@ -11,7 +11,7 @@
 
 static struct songs_filter all_songs(void)
 {
-    return (struct songs_filter){.min_confidence = -1, .max_confidence = -1, .limit = 50};
+    return (struct songs_filter){.min_confidence = -1, .max_confidence = -1, .below = -1, .limit = 50};
 }
 
 static void tell_title(const struct song *s, void *arg)

@@ -384,7 +384,7 @@ static void see(const struct song *s, void *arg)
 
 static struct songs_filter all_songs(void)
 {
-    return (struct songs_filter){.min_confidence = -1, .max_confidence = -1, .limit = 50};
+    return (struct songs_filter){.min_confidence = -1, .max_confidence = -1, .below = -1, .limit = 50};
 }
 
 static int count_matches(struct db *db, struct songs_filter f)

@@ -38,6 +38,7 @@ class Progress(TypedDict):
     total_failed: int
     queue_remaining: int
     started_at: str | None
+    dating_remaining: int       # of queue_remaining, songs that are named and only wait for a date
     total: int
     percent: float
     eta_seconds: int | None
@@ -290,7 +291,8 @@ def _objects(value: object) -> list[dict[str, Any]]:
 
 def _no_progress(problem: str | None) -> Progress:
     return {"running": False, "paused": False, "total_processed": 0, "total_enriched": 0, "total_failed": 0,
-            "queue_remaining": 0, "started_at": None, "total": 0, "percent": 0.0, "eta_seconds": None, "rate_per_second": 0.0,
+            "queue_remaining": 0, "started_at": None, "dating_remaining": 0, "total": 0, "percent": 0.0, "eta_seconds": None,
+            "rate_per_second": 0.0,
             "offline": False, "by_status": {}, "attached": None, "state": "unavailable", "problem": problem}
 
 
@@ -306,6 +308,7 @@ def _progress(value: dict[str, Any]) -> Progress:
         "total_failed": _whole(value.get("total_failed")),
         "queue_remaining": _whole(value.get("queue_remaining")),
         "started_at": _text(value.get("started_at")),
+        "dating_remaining": _whole(value.get("dating_remaining")),
         "total": _whole(value.get("total")),
         "percent": _number(value.get("percent")),
         "eta_seconds": None if eta is None else _whole(eta),

@@ -28,7 +28,7 @@
     var timer = null, asking = false, number = new Intl.NumberFormat(document.documentElement.lang || undefined);
 
     function show(p) {
-      var done = Math.max(0, p.total - p.queue_remaining), buttons = BUTTONS[p.state] || [];
+      var done = Math.max(0, p.total - p.queue_remaining + p.dating_remaining), buttons = BUTTONS[p.state] || [];
       setText(field(root, "state"), p.state_text);
       setText(field(root, "message"), p.message);
       field(root, "message").hidden = !p.message;
