@@ -8,11 +8,10 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "song/fold.h"
+#include "store/answers.h"
 #include "store/changes.h"
 #include "store/song_row.h"
 
-#define FOUND_FRESH_MS (INT64_C(180) * 86400000)      /* an answer is believed for half a year */
-#define NOT_FOUND_FRESH_MS (INT64_C(28) * 86400000)   /* an empty one for four weeks */
 #define WAIT_MAX_MS INT64_C(3600000)                  /* none waits longer: a later one comes from a wrong clock */
 #define FUTURE_MS INT64_C(86400000)                   /* so far ahead of now a stored time comes from such a clock, too */
 
@@ -215,9 +214,9 @@ static int load_answer(struct db *db, enum provider_id p, int64_t now_ms, struct
     stmt_text(&s, pair);
     if (stmt_row(&s)) {
         const char *json = col_text(&s, 1);
-        if (json && is_fresh(col_int(&s, 0), now_ms, FOUND_FRESH_MS))
+        if (json && is_fresh(col_int(&s, 0), now_ms, ANSWER_FOUND_MS))
             item->cached = mem_strdup(json);
-        else if (!json && is_fresh(col_int(&s, 0), now_ms, NOT_FOUND_FRESH_MS))
+        else if (!json && is_fresh(col_int(&s, 0), now_ms, ANSWER_NOT_FOUND_MS))
             item->cached_not_found = true;
     }
     rc = stmt_end(&s);
