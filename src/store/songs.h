@@ -8,7 +8,7 @@
 
 /* --- reading ------------------------------------------------------------------------- */
 int songs_get(struct db *db, int64_t id, struct song *out, struct err *e);          /* ERR_NOT_FOUND */
-/* Ids of songs by path bytes / YouTube id / PiKaraoke id; returns how many (at most max), or ERR_. */
+/* The song of that path, by its exact bytes, present or not. */
 int songs_find_path(struct db *db, struct slice path, int64_t *id, struct err *e);  /* ERR_NOT_FOUND */
 
 /* SORT_REVIEW lists only present songs that no person decided: wanted first, then sung often, then least sure; ascending only. */
@@ -72,7 +72,7 @@ struct found_file {                   /* borrowed */
 };
 struct found_result { int64_t id; bool inserted, moved, returned; };
 /* Inserts, or moves (keeps all values), or brings back an absent song of the same path; queues what may be enriched.
- * providers_mask: providers that would be asked; 0 queues all the same. results: n entries, filled. One call is one op. */
+ * results: n entries, filled. One call is one op. */
 int songs_found(struct db *db, const struct found_file *files, size_t n, int64_t now_ms, struct found_result *results,
                 struct err *e);
 /* Size, mtime or format of a known path changed: stored; values are kept. */
@@ -92,8 +92,8 @@ bool song_may_be_judged(const struct song *s);
 /* True when the song stands as the guess says. */
 bool song_says(const struct song *s, const struct guess *g);
 /* Stores artist, title, confidence, rule and reason of the guess with their evidence, when the song is still of that version and
- * may be judged. Returns 1 when it changed (*out is filled, song_deinit), 0 when it stays, or ERR_. A queued song whose names
- * changed is asked for anew. */
+ * may be judged. Returns 1 when it changed (*out is filled, song_deinit), 0 when it stays (also when it is gone or of another
+ * version: the next look finds out), or ERR_. A queued song whose names changed is asked for anew. */
 int songs_judged(struct db *db, int64_t id, int64_t version, const struct guess *g, int64_t now_ms, struct song *out,
                  struct err *e);
 
