@@ -413,11 +413,6 @@ void db_rollback_to(struct db *db)
     run(db, "RELEASE op", NULL);
 }
 
-void db_interrupt(struct db *db)
-{
-    sqlite3_interrupt(db->h);
-}
-
 void db_tidy(struct db *db)
 {
     if (!db->reader)

@@ -41,8 +41,6 @@ struct songs_filter {                 /* borrowed strings; zero/NULL means no co
 #define SONGS_WINDOW 6000
 int songs_page(struct db *db, const struct songs_filter *f, void (*row)(const struct song *s, void *arg), void *arg, char **next,
                struct err *e);
-/* How many match (for previews). */
-int songs_count(struct db *db, const struct songs_filter *f, int64_t *n, struct err *e);
 
 /* --- a person's edit ------------------------------------------------------------------ */
 struct song_edit {                    /* borrowed; only fields whose bit is in `set` are changed; "" or year 0 clears */

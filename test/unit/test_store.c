@@ -391,12 +391,9 @@ static int count_matches(struct db *db, struct songs_filter f)
 {
     struct seen seen = {0};
     char *next;
-    int64_t n;
 
     assert_int_equal(songs_page(db, &f, see, &seen, &next, NULL), 0);
     free(next);
-    assert_int_equal(songs_count(db, &f, &n, NULL), 0);
-    assert_int_equal(n, seen.n);
     return seen.n;
 }
 
