@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -152,22 +153,7 @@ static int check_pages(const char *path, struct err *e)
     return rc;
 }
 
-/* --- folders, lock, file -------------------------------------------------------------- */
-
-static int make_parents(const char *path, struct err *e)
-{
-    char *copy = mem_strdup(path);
-    int rc = 0;
-
-    for (char *p = copy + 1; rc == 0 && copy[0] && (p = strchr(p, '/')); p++) {
-        *p = '\0';
-        if (mkdir(copy, 0755) && errno != EEXIST)
-            rc = err_set(e, ERR_IO, "cannot make the folder '%s': %s", copy, strerror(errno));
-        *p = '/';
-    }
-    free(copy);
-    return rc;
-}
+/* --- lock, file ----------------------------------------------------------------------- */
 
 int db_lock(const char *path, int *fd, struct err *e)
 {
@@ -305,7 +291,7 @@ int db_open(const char *path, struct db **out, struct err *e)
     int rc;
 
     *out = NULL;
-    rc = make_parents(path, e);
+    rc = folders_make(path, e);
     if (rc == 0)
         rc = db_lock(path, &db->lock_fd, e);
     if (rc == 0)
