@@ -25,8 +25,8 @@ struct answers_taken {
  * it is none: nothing of it is stored. */
 int answers_take(struct db *db, const cJSON *answer, int64_t now_ms, struct answers_taken *taken, struct err *e);
 
-/* Forgets answers that are believed no longer. Looks at no more than `most` rows; *place is NULL at first, then where the next call
- * goes on (new memory, in place of the old), and NULL again when all were looked at. *gone counts what was deleted. */
+/* Forgets answers that are believed no longer. Looks at no more than `most` rows; *place is NULL at first, then where the next
+ * call goes on (new memory, in place of the old), and NULL again when all were looked at. *gone counts what was deleted. */
 int answers_forget(struct db *db, int64_t now_ms, int most, char **place, int64_t *gone, struct err *e);
 
 #endif

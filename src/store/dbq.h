@@ -1,10 +1,11 @@
 /* The queue between the loop and SQLite.
  *
- * Three strands, each with at most one work item on libuv's pool: the writer, a reader connection
- * that sees the last commit, and one beside them for a database that is not ours (PiKaraoke's). What is queued for the writer while it works becomes its next
+ * Three strands, each with at most one work item on libuv's pool: the writer, a reader connection that sees the last commit, and
+ * one beside them for a database that is not ours (PiKaraoke's). What is queued for the writer while it works becomes its next
  * transaction (at most 200 operations or 50 ms); patient ones wait for company, see dbq_gather; every operation has its own
  * savepoint, so a failing one does not fail its neighbours. `done` runs on the loop thread after the commit: tell others
  * only there.
+ *
  * Of the three at most two are on the pool at a time, so that it keeps threads for names and files; the strand that waited
  * longest is next.
  */
