@@ -291,7 +291,7 @@ static struct code *place_for_code(struct devices *t, uint64_t now)
 }
 
 static const char unreachable[] =
-    "other devices cannot reach this service; set server.listen=0.0.0.0:5560 and server.token_file";
+    "set server.listen=0.0.0.0:5560 and server.token_file, so that other devices reach this service";
 
 static void put_code(struct api *a, const struct code *c, struct json_out *o)
 {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/api_internal.h"
+#include "song/genre.h"
 #include "store/facets.h"
 
 #define KEPT_MS 30000
@@ -43,12 +44,10 @@ static int by_count(const void *a, const void *b)
     return x->n != y->n ? (x->n < y->n) - (x->n > y->n) : strcmp(x->text, y->text);
 }
 
-static void put_facet(struct facets_op *f)
+static void put_facet(struct facets_op *f, const char *name)
 {
-    static const char *const names[FACET_COUNT] = {"languages", "decades", "genres", "vendors", "sources"};
-
     qsort(f->list, f->n, sizeof f->list[0], by_count);
-    json_open(&f->json, names[f->facet], '[');
+    json_open(&f->json, name, '[');
     for (size_t i = 0; i < f->n && i < SHOWN_MAX; i++) {
         json_open(&f->json, NULL, '{');
         if (f->facet == FACET_DECADE)
@@ -61,6 +60,29 @@ static void put_facet(struct facets_op *f)
     json_close(&f->json, ']');
 }
 
+/* Of the genres just counted, those of the same group together. */
+static void group_genres(struct facets_op *f)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < f->n; i++) {
+        const char *group = genre_coarse(f->list[i].text);
+        size_t at = 0;
+        while (group && at < n && strcmp(f->list[at].text, group) != 0)
+            at++;
+        if (group && at < n) {
+            f->list[at].n += f->list[i].n;
+            free(f->list[i].text);
+        } else if (group) {
+            free(f->list[i].text);
+            f->list[n++] = (struct value){mem_strdup(group), f->list[i].n};
+        } else {
+            free(f->list[i].text);
+        }
+    }
+    f->n = n;
+}
+
 static void clear(struct facets_op *f)
 {
     for (size_t i = 0; i < f->n; i++)
@@ -71,12 +93,17 @@ static void clear(struct facets_op *f)
 
 static int facets_run(struct db *db, struct api_op *o, struct err *e)
 {
+    static const char *const names[FACET_COUNT] = {"languages", "decades", "genres", "vendors", "sources"};
     struct facets_op *f = container_of(o, struct facets_op, o);
     int rc = facet_step(db, f->facet, &f->place, take_value, f, e);
 
     if (rc || !f->place.end)
         return rc;
-    put_facet(f);
+    put_facet(f, names[f->facet]);
+    if (f->facet == FACET_GENRE) {
+        group_genres(f);
+        put_facet(f, "genre_groups");
+    }
     clear(f);
     f->facet++;
     return 0;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/api_internal.h"
+#include "song/genre.h"
 
 #define QUERY_TEXT_MAX 200
 #define CURSOR_MAX 4096
@@ -132,6 +133,13 @@ static int set_name(char **field, const char **out, const char *text, struct sli
 static int set_genre(struct songs_query *s, const char *text, struct slice raw, struct err *e)
 {
     return set_name(&s->genre, &s->f.genre, text, raw, e);
+}
+
+static int set_genre_group(struct songs_query *s, const char *text, struct slice raw, struct err *e)
+{
+    s->f.genre_group = genre_group_of(text);
+    (void)raw;
+    return s->f.genre_group ? 0 : err_set(e, ERR_INVALID, "there is no such group of genres; /facets lists those in use");
 }
 
 static int set_vendor(struct songs_query *s, const char *text, struct slice raw, struct err *e)
@@ -292,6 +300,7 @@ static const struct condition conditions[] = {
     {"max_year", KIND_NUMBER, false, set_max_year},
     {"decade", KIND_NUMBER, false, set_decade},
     {"genre", KIND_TEXT, false, set_genre},
+    {"genre_group", KIND_TEXT, false, set_genre_group},
     {"vendor", KIND_TEXT, false, set_vendor},
     {"language", KIND_TEXT, false, set_language},
     {"source", KIND_TEXT, false, set_source},

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "song/fold.h"
@@ -542,7 +543,15 @@ const char *genre_of_tag(const char *tag)
 const char *genre_coarse(const char *genre)
 {
     for (size_t i = 0; genre && i < ARRAY_LEN(rows); i++)
-        if (strcmp(rows[i].name, genre) == 0)
+        if (strcasecmp(rows[i].name, genre) == 0)
+            return rows[i].coarse;
+    return NULL;
+}
+
+const char *genre_group_of(const char *name)
+{
+    for (size_t i = 0; name && i < ARRAY_LEN(rows); i++)
+        if (strcasecmp(rows[i].coarse, name) == 0)
             return rows[i].coarse;
     return NULL;
 }

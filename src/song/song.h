@@ -72,6 +72,7 @@ struct song {
     bool order_open;         /* the name leaves the order of artist and title open */
     bool doubled;            /* another present song has the same folded artist, title and variant */
     int wanted;              /* 0 nobody waits, 1 new download, 2 asked for by a person, 3 about to be sung */
+    int sung;                /* how often it was sung in PiKaraoke, as far as that was followed */
 };
 void song_deinit(struct song *s);
 /* The order is open and nobody has settled it. */

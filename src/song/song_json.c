@@ -58,6 +58,7 @@ void song_json(const struct song *s, struct json_out *o, const char *key)
     json_put_bool(o, "order_unsure", song_order_unsure(s));
     json_put_bool(o, "duplicate", s->doubled && s->present);
     json_put_int(o, "wanted", s->wanted);
+    json_put_int(o, "sung", s->sung);
     if (s->added_ms)
         clock_iso(s->added_ms, stamp);
     json_put_str(o, "added_at", s->added_ms ? stamp : NULL);

@@ -7,7 +7,8 @@
 
 /* {"id","file_path" (repaired),"file_uri" (exact bytes),"youtube_id","pikaraoke_id","format","artist","title","variant","vendor",
  *  "year","genre","confidence","label","metadata_status","reason","enrichment_attempts","last_enrichment_attempt","source",
- *  "present","locked":[names],"version"}; absent values are null. key as in json.h. */
+ *  "present","locked":[names],"language","order_unsure","duplicate","wanted","sung","added_at","version"}; absent values are
+ *  null. key as in json.h. */
 void song_json(const struct song *s, struct json_out *o, const char *key);
 
 #endif

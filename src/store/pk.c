@@ -257,7 +257,7 @@ static int read_folder(struct pk *pk, struct err *e)
     return stmt_end(&s);
 }
 
-static int has_table(struct pk *pk, const char *name, bool *yes, struct err *e)
+int pk_has_table(struct pk *pk, const char *name, bool *yes, struct err *e)
 {
     struct stmt s = stmt_of(&pk->db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", e);
     int64_t one;
@@ -274,7 +274,7 @@ static int read_playing(struct pk *pk, int64_t now_ms, struct err *e)
     struct stmt s;
     bool plays;
     int64_t began;
-    int rc = has_table(pk, "plays", &plays, e);
+    int rc = pk_has_table(pk, "plays", &plays, e);
 
     pk->playing = false;
     if (rc || !plays)
@@ -316,9 +316,9 @@ static enum pk_state read_schema(struct pk *pk, struct pk_look *out)
         return say(out, PK_UNREADY, "'%s' is not set up yet (user_version %lld); start PiKaraoke once", pk->path,
                    (long long)pk->user_version);
     }
-    rc = has_table(pk, "metadata", &metadata, &e);
+    rc = pk_has_table(pk, "metadata", &metadata, &e);
     if (rc == 0)
-        rc = has_table(pk, "songs", &songs, &e);   /* a view could be of rows without end */
+        rc = pk_has_table(pk, "songs", &songs, &e);   /* a view could be of rows without end */
     if (rc)
         return fail(pk, rc, &e, out);
     if (!readable || !metadata || !songs) {

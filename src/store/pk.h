@@ -67,6 +67,17 @@ struct pk_row {                    /* borrowed */
  * grow would be read for ever. */
 int pk_rows(struct pk *pk, int64_t after, void (*row)(const struct pk_row *r, void *arg), void *arg, struct err *e);
 
+struct pk_sung {
+    int64_t row_id;
+    int64_t times;
+};
+/* How often the songs were sung whose plays follow play *after: one entry for each song that has one of the next PK_PLAYS_MAX
+ * plays, with the number of all its plays. *after becomes the last of these plays. Returns how many entries (at most
+ * PK_PLAYS_MAX: out has room for them); *end says that no play follows. An older PiKaraoke that keeps no plays: none, at the end.
+ * ERR_ as pk_rows. */
+#define PK_PLAYS_MAX 500
+int pk_plays(struct pk *pk, int64_t *after, struct pk_sung *out, bool *end, struct err *e);
+
 /* True for file systems on which a write-ahead log cannot be shared (NFS, SMB, 9p, FUSE ...), by statfs' f_type. */
 bool pk_is_network(long f_type);
 /* By user_version and the names of the columns of songs, NULL-terminated. Pure. */

@@ -25,5 +25,7 @@ struct pk {
 
 /* False when another file stands at the path, or what is read at rest has been written: nothing read may be believed. */
 bool pk_is_same_file(const struct pk *pk);
+/* A table, not a view. */
+int pk_has_table(struct pk *pk, const char *name, bool *yes, struct err *e);
 
 #endif

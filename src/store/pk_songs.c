@@ -10,6 +10,8 @@
 #include "store/songs.h"
 #include "store/stmt.h"
 
+#define SUNG_MAX 999999   /* as the order of the review has it */
+
 /* --- following -------------------------------------------------------------------------- */
 
 int pk_songs_rows(struct db *db, int64_t after, int limit, void (*row)(const struct pk_row *r, void *arg), void *arg,
@@ -144,6 +146,29 @@ int pk_songs_drop_lost(struct db *db, int limit, int64_t now_ms, int64_t *done, 
         rc = songs_set_present(db, ids, n, false, now_ms, NULL, e);
     *done = (int64_t)n;
     free(ids);
+    return rc;
+}
+
+static int sung_one(struct db *db, const struct pk_sung *sung, int64_t *raised, struct err *e)
+{
+    struct stmt s = stmt_of(db, "UPDATE songs SET sung = ?1 WHERE pikaraoke_id = ?2 AND sung < ?1", e);
+    int rc;
+
+    stmt_int(&s, sung->times < SUNG_MAX ? sung->times : SUNG_MAX);
+    stmt_int(&s, sung->row_id);
+    rc = stmt_run(&s);
+    if (rc == 0)
+        *raised += db_changed(db);
+    return rc;
+}
+
+int pk_songs_sung(struct db *db, const struct pk_sung *sung, size_t n, int64_t *raised, struct err *e)
+{
+    int rc = 0;
+
+    *raised = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = sung_one(db, &sung[i], raised, e);
     return rc;
 }
 

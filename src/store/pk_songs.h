@@ -19,6 +19,9 @@ int pk_songs_attach(struct db *db, int64_t song_id, int64_t row_id, const char *
 int pk_songs_gone(struct db *db, const int64_t *row_ids, size_t n, int64_t now_ms, struct err *e);
 /* Songs that lost their row and got no other become absent; at most limit. *done counts them. */
 int pk_songs_drop_lost(struct db *db, int limit, int64_t now_ms, int64_t *done, struct err *e);
+/* The songs of these rows were sung so often: kept where it is more than what is known, so that a reset of PiKaraoke's history
+ * takes nothing away. Not a change of the song: its version stays. *raised counts songs. */
+int pk_songs_sung(struct db *db, const struct pk_sung *sung, size_t n, int64_t *raised, struct err *e);
 /* Nothing is followed any more: songs lose their rows and keep everything else. */
 int pk_songs_release(struct db *db, struct err *e);
 /* Songs of these paths that wait for providers are asked for first, their files are about to be sung. *n counts. */

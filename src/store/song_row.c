@@ -32,7 +32,7 @@ void song_row_borrow(const struct stmt *s, struct song *out)
         .last_attempt_ms = col_time(s, 18), .present = col_int(s, 19) != 0, .locked = (unsigned)col_int(s, 20),
         .version = col_int(s, 21), .added_ms = col_time(s, 22), .updated_ms = col_time(s, 23),
         .language = own(col_text(s, 24)), .order_open = col_int(s, 25) != 0, .doubled = col_int(s, 26) != 0,
-        .wanted = (int)col_int(s, 27),
+        .wanted = (int)col_int(s, 27), .sung = (int)col_int(s, 28),
     };
 }
 

@@ -10,8 +10,8 @@
     "s.id, s.file_path, s.size, s.mtime_ms, s.format, s.youtube_id, s.pikaraoke_id, s.artist, s.title, s.variant," \
     " s.vendor, s.genre, s.year, s.confidence, s.metadata_status, s.reason, s.source, s.enrichment_attempts," \
     " s.last_enrichment_attempt, s.present, s.locked, s.version, s.created_at, s.updated_at, s.language, s.order_open," \
-    " s.doubled, s.wanted"
-#define SONG_COLUMN_COUNT 28
+    " s.doubled, s.wanted, s.sung"
+#define SONG_COLUMN_COUNT 29
 
 /* Reads the row at its first SONG_COLUMN_COUNT columns; strings borrowed until the next row: no song_deinit. */
 void song_row_borrow(const struct stmt *s, struct song *out);

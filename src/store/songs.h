@@ -24,6 +24,7 @@ struct songs_filter {                 /* borrowed strings; zero/NULL means no co
     bool no_year, no_genre;
     bool order_unsure, doubled;       /* as the songs' */
     const char *genre, *vendor;       /* exact, without case */
+    const char *genre_group;          /* a name of genre_group_of */
     const char *language, *source, *reason;   /* exact */
     int64_t added_since_ms;           /* 0 none */
     struct slice path;                /* exact bytes */

@@ -10,11 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "song/fold.h"
+#include "song/genre.h"
 #include "store/migrations.h"
 #include "store/song_row.h"
 #include "store/songs.h"
@@ -50,6 +52,7 @@ struct query {
     char added[32];          /* added_since as text */
     char *words;             /* folded q; NULL without one */
     char *match;             /* the same for FTS5; NULL when it cannot say it */
+    char *genres;            /* the condition of a group of genres; NULL without one */
     const char *index;       /* of the driver; NULL: walk the index of the sort */
     bool by_fts;
 };
@@ -168,6 +171,30 @@ static void add_years(struct query *q)
     with(c, int_of(f->no_year ? 0 : f->max_year ? f->max_year : YEAR_MAX));
 }
 
+/* A group is no column: it is the genres of our table that belong to it. */
+static char *genres_of(const char *group)
+{
+    struct buf sql;
+    const char *name;
+    int n = 0;
+
+    buf_init(&sql, 0);
+    buf_add_str(&sql, "s.genre COLLATE NOCASE IN (");
+    for (size_t i = 0; genre_row(i, &name); i++) {
+        if (strcasecmp(genre_coarse(name), group) != 0)
+            continue;
+        buf_add_str(&sql, n++ ? ", '" : "'");
+        for (; *name; name++) {
+            buf_add_byte(&sql, *name);
+            if (*name == '\'')
+                buf_add_byte(&sql, *name);
+        }
+        buf_add_byte(&sql, '\'');
+    }
+    buf_add_byte(&sql, ')');
+    return buf_detach(&sql);
+}
+
 /* What narrows most stands first: the first that leaves few drives. */
 static void add_names(struct query *q)
 {
@@ -181,6 +208,8 @@ static void add_names(struct query *q)
         with(add(q, "s.pikaraoke_id = ?", ""), int_of(f->pikaraoke_id));
     if (f->genre)
         with(add(q, "s.genre = ? COLLATE NOCASE", " INDEXED BY songs_by_genre"), text_of(f->genre));
+    if (f->genre_group)
+        add(q, q->genres = genres_of(f->genre_group), " INDEXED BY songs_by_genre");
     if (f->vendor)
         with(add(q, "s.vendor IS NOT NULL AND s.vendor = ? COLLATE NOCASE", " INDEXED BY songs_vendor"), text_of(f->vendor));
     if (f->language)
@@ -289,6 +318,7 @@ static void query_deinit(struct query *q)
 {
     free(q->words);
     free(q->match);
+    free(q->genres);
 }
 
 /* --- sort and cursor ------------------------------------------------------------------ */

@@ -1,5 +1,5 @@
 // Asking the daemon. Every answer that is not a success becomes a Problem with the daemon's own words.
-import { t } from "./text.js";
+import { t, has } from "./text.js";
 
 const BASE = "/api/v1/";
 const PATIENCE_MS = 30000;
@@ -14,9 +14,7 @@ export class Problem extends Error {
 
   /** One sentence for a person: what is wrong, field by field where the daemon said so. */
   get sentence() {
-    if (this.code === "unreachable") return t("error.unreachable");
-    if (this.code === "no_usable_provider") return t("error.no_provider");
-    if (this.code === "worker_not_running") return t("error.not_running");
+    if (!this.errors.length && has("error." + this.code)) return t("error." + this.code);
     const fields = this.errors.map((e) => (e.pointer || e.parameter || "").replace(/^\//, "") + ": " + e.detail);
     return fields.length ? fields.join("; ") : this.message;
   }

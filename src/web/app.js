@@ -61,10 +61,11 @@ function show() {
 /* --- the connection, always in words --- */
 function drawLink() {
   const el = document.getElementById("link"), p = live.progress;
+  const left = p ? p.queue_remaining - p.dating_remaining : 0;       // as the bar counts: who waits only for a date is done
   el.classList.toggle("bad", live.mode === "down");
   if (live.mode === "down") el.textContent = t("link.down");
   else if (live.mode === "connecting" && !p) el.textContent = t("link.connecting");
-  else el.textContent = p ? t("state." + p.state) + (p.queue_remaining ? " · " + tn("link.left", p.queue_remaining) : "") + (live.mode === "poll" ? " · " + t("link.poll") : "") : "";
+  else el.textContent = p ? t("state." + p.state) + (left ? " · " + tn("link.left", left) : "") + (live.mode === "poll" ? " · " + t("link.poll") : "") : "";
 }
 
 /* --- keys --- */

@@ -32,6 +32,14 @@ export function raw(text, attributes) {
   return h("bdi", attributes, text === null || text === undefined || text === "" ? "–" : text);
 }
 
+/** What the daemon says in English, whatever the page's language is: a screen reader reads it as such. */
+export function english(text, attributes) {
+  return h("bdi", { ...attributes, lang: "en" }, text);
+}
+
+/** What is so, in the reader's language, and below it the daemon's own words with the details. */
+export const withDetails = (sentence, details) => h("p", {}, sentence, h("br"), english(details, { class: "soft small" }));
+
 const ICONS = {
   lock: "M6 11h12v9H6zM9 11V7a3 3 0 0 1 6 0v4",
   open: "M6 11h12v9H6zM9 11V7a3 3 0 0 1 5.6-1.5",

@@ -1,6 +1,6 @@
 // How a song is shown and changed, wherever it appears.
-import { h, raw } from "./dom.js";
-import { t, number } from "./text.js";
+import { h, raw, english } from "./dom.js";
+import { t, has, number } from "./text.js";
 import { get, post, request } from "./api.js";
 import { toast, fail } from "./tell.js";
 
@@ -108,7 +108,7 @@ export async function readCandidates(id, ask, words) {
 export function candidateList(candidates, take, refuse) {
   return h("ol", { class: "candidates" }, candidates.map((c, i) => h("li", {},
     h("span", {}, h("kbd", { "aria-hidden": "true" }, i + 1), " ", names(c), c.year ? [" (", raw(c.year), ")"] : null, c.genre ? [" · ", raw(c.genre)] : null),
-    h("span", { class: "why" }, t("candidate.why", { source: sourceName(c.source), score: number(c.score, 2) }), " ", raw(c.reason)),
+    h("span", { class: "why" }, t("candidate.why", { source: sourceName(c.source), score: number(c.score, 2) }), " ", has("why." + c.rule) ? t("why." + c.rule) : english(c.reason)),
     h("span", { class: "act" },
       h("button", { type: "button", onclick: () => take(c), "aria-label": t("act.accept") + ": " + plainName(c) }, t("act.accept")),
       refuse && h("button", { type: "button", class: "plain", onclick: () => refuse(c), "aria-label": t("act.reject") + ": " + plainName(c) }, t("act.reject"))))));

@@ -1,5 +1,5 @@
 // Pairing: a code for another device, the list of those that may come in, and the door as it looks from outside.
-import { h, fill } from "./dom.js";
+import { h, fill, withDetails } from "./dom.js";
 import { t, time, duration } from "./text.js";
 import { get, post } from "./api.js";
 import { toast, fail, say } from "./tell.js";
@@ -35,7 +35,7 @@ export function view() {
       clock = setInterval(count, 1000);
       fill(shown, h("div", { class: "two" },
         h("div", {}, h("p", {}, t("devices.type_code")), h("p", { class: "code", id: "pair-code" }, c.code), left,
-          c.reachable ? h("p", {}, h("bdi", { class: "file" }, c.url)) : h("p", { class: "note" }, c.hint || t("devices.unreachable"))),
+          c.reachable ? h("p", {}, h("bdi", { class: "file" }, c.url)) : h("div", { class: "note" }, withDetails(t("devices.unreachable"), c.hint))),
         c.qr_svg && h("img", { class: "qr", alt: t("devices.qr", { url: c.url }), src: "data:image/svg+xml," + encodeURIComponent(c.qr_svg) })));
       count();
       say(t("devices.type_code") + " " + c.code);

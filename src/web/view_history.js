@@ -21,7 +21,7 @@ function value(field, v) {
   if (field === "confidence" && isFinite(v)) return number(Number(v), 2);
   if (field === "source") return sourceName(v);
   if (field === "metadata_status") return t("status." + v);
-  if (field === "reason" && has("reason." + v)) return t("reason." + v);
+  if (field === "reason") return has("reason." + v) ? t("reason." + v) : h("span", { class: "soft" }, "–");   // a rule's key: see "why?"
   return raw(v);
 }
 

@@ -13,7 +13,7 @@ const BANDS = [["0.85", ""], ["0.7", "0.8499"], ["0.6", "0.6999"], ["0.4", "0.59
 const BAND_KEYS = ["high", "medium", "parsed", "review", "low", "needs"];
 const SOURCES = ["name", "musicbrainz", "lastfm", "listenbrainz", "person"];
 const FLAGS = ["no_year", "no_genre", "order_unsure", "duplicate"];
-const KNOWN = ["q", "status", "min_confidence", "max_confidence", "below", "decade", "genre", "language", "vendor", "source", "reason", "presence",
+const KNOWN = ["q", "status", "min_confidence", "max_confidence", "below", "decade", "genre", "genre_group", "language", "vendor", "source", "reason", "presence",
   "added_since", "sort", "year", "min_year", "max_year", ...FLAGS];
 
 /** A filter in words, as tags. */
@@ -131,7 +131,7 @@ export function view(parameters, go) {
       labelled(t("field.confidence"), select("band", band < 0 ? "" : String(band),
         [any, ...BAND_KEYS.map((k, i) => [String(i), t("label." + k)])], setBand)),
       menu("decade", known.decades, (d) => t("library.decade", { year: d })),
-      menu("genre", known.genres, (v) => v), menu("language", known.languages, languageName),
+      menu("genre_group", known.genre_groups, (v) => v), menu("genre", known.genres, (v) => v), menu("language", known.languages, languageName),
       menu("vendor", known.vendors, (v) => v),
       labelled(t("field.source"), select("source", filter.source, [any, ...SOURCES.map((s) => [s, sourceName(s)])], set)),
       labelled(t("library.more"), select("more", "", [any, ...FLAGS.map((f) => [f, t("worklist." + f)]), ["gone", t("song.gone")]],

@@ -1,5 +1,5 @@
 // The first view: how far it is, how long it takes, what the services say; start, pause, resume, stop, rescan.
-import { h, fill, calmly } from "./dom.js";
+import { h, fill, calmly, withDetails } from "./dom.js";
 import { t, tn, number, percent, duration, has } from "./text.js";
 import { get, post, patch } from "./api.js";
 import { live } from "./live.js";
@@ -13,7 +13,8 @@ function headline(p) {
   if (!p.queue_remaining) return t("progress.done");
   if (p.state === "paused") return t("progress.paused");
   if (p.state === "stopped") return t("progress.stopped");
-  return p.offline ? t("progress.offline") : t("progress.running");
+  if (p.offline) return t("progress.offline");
+  return t(p.queue_remaining === p.dating_remaining ? "progress.dating" : "progress.running");
 }
 
 function timeLeft(p) {
@@ -41,8 +42,9 @@ function pikaraokeRows(k) {
   const button = p.wanted || p.possible ? h("button", { type: "button", "data-publish": p.wanted ? "off" : "on",
     onclick: () => patch("settings", { "pikaraoke.publish": !p.wanted }).catch(fail) }, t("pikaraoke." + (p.wanted ? "off" : "on"))) : null;
   return [
-    h("p", {}, k.state === "following" ? t("pikaraoke.following", { n: number(k.songs) }) : k.sentence),
-    p.offered ? h("p", {}, t("pikaraoke.offer")) : p.state === "held" || !p.possible ? h("p", {}, p.sentence) : null,
+    k.state === "following" ? h("p", {}, t("pikaraoke.following", { n: number(k.songs) })) : withDetails(t("pikaraoke." + (k.state === "absent" ? "gone" : k.state)), k.sentence),
+    p.offered ? h("p", {}, t("pikaraoke.offer")) : k.state !== "following" ? null
+      : p.state === "held" ? withDetails(t("pikaraoke.held"), p.sentence) : p.possible ? null : withDetails(t("pikaraoke.impossible"), p.sentence),
     p.wanted || p.published ? h("p", { class: "number" }, t("pikaraoke.counts", {
       published: number(p.published), waiting: number(p.waiting), held: number(held) })) : null,
     p.held.length ? h("ul", { class: "list" }, p.held.map((x) => h("li", {}, t("pikaraoke." + x.reason, { n: number(x.songs) })))) : null,
@@ -55,7 +57,7 @@ export function view() {
   const head = h("h1", { id: "headline" });
   const share = h("span", { class: "big" }), done = h("span", { class: "number" }), left = h("p", { class: "number soft" });
   const numbers = h("dl", { class: "numbers" }), providers = h("ul", { class: "list" }), scan = h("p", { class: "soft small" });
-  const problem = h("div", {}), beside = h("div", {});
+  const problem = h("div", {}), beside = h("div", { class: "tight" });
   const besideCard = h("section", { class: "card", "aria-labelledby": "h-pikaraoke", hidden: true },
     h("h2", { id: "h-pikaraoke" }, t("pikaraoke.title")), beside);
   let besideDrawn = "";
@@ -95,7 +97,7 @@ export function view() {
     const trouble = s && s.problem || "";
     if (problem.dataset.said !== trouble) {
       problem.dataset.said = trouble;
-      fill(problem, trouble ? h("div", { class: "note bad" }, h("p", {}, trouble),
+      fill(problem, trouble ? h("div", { class: "note bad" }, withDetails(t("scan.problem"), trouble),
         h("p", {}, h("button", { type: "button", onclick: () => post("scan", { accept_missing: true }).catch(fail) }, t("scan.accept_missing")))) : null);
     }
     scan.textContent = !s ? "" : s.running ? tn("scan.running", s.files) : s.young ? tn("scan.young", s.young) : tn("scan.last", s.files);
@@ -103,13 +105,14 @@ export function view() {
 
   /** Drawn anew only when something changed, so that a button keeps its focus. */
   function drawBeside(p) {
-    const k = p.pikaraoke, seen = JSON.stringify([k && [k.state, k.songs, k.sentence, k.publish.wanted, k.publish.state, k.publish.offered,
-      k.publish.possible, k.publish.sentence, k.publish.published, k.publish.waiting, k.publish.held], p.held]);
+    const k = p.pikaraoke, seen = JSON.stringify([k && [k.state, k.folder, k.songs, k.sentence, k.publish.wanted, k.publish.state, k.publish.offered,
+      k.publish.possible, k.publish.sentence, k.publish.published, k.publish.waiting, k.publish.held], p.held, p.machine.hold]);
     if (seen === besideDrawn) return;
     besideDrawn = seen;
-    besideCard.hidden = !k || (["off", "absent"].includes(k.state) && !p.held);
+    const told = k && (k.state === "absent" ? Boolean(k.folder) : k.state !== "off");     // never seen: nothing to say
+    besideCard.hidden = !told && !p.held;
     const hadFocus = beside.contains(document.activeElement);
-    fill(beside, p.held ? h("p", { class: "note" }, p.held) : null, k && !["off", "absent"].includes(k.state) ? pikaraokeRows(k) : null);
+    fill(beside, p.held ? h("div", { class: "note" }, withDetails(t("machine." + (p.machine.hold === "stop" ? "stop" : "slow")), p.held)) : null, told ? pikaraokeRows(k) : null);
     if (hadFocus) beside.querySelector("button")?.focus();
   }
 

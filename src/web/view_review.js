@@ -81,7 +81,8 @@ export function view(parameters, go) {
   }
 
   function whyFirst(row) {
-    return row.wanted ? h("span", { class: "tag" }, t("wanted." + row.wanted)) : null;
+    return [row.wanted ? h("span", { class: "tag" }, t("wanted." + row.wanted)) : null,
+      row.song.sung ? h("span", { class: "tag" }, tn("review.sung", row.song.sung)) : null];
   }
 
   const act = (key, name, run, main) => h("button", { type: "button", class: main ? "main" : null, "data-act": name, onclick: run }, t("act." + name), h("kbd", { "aria-hidden": "true" }, key));

@@ -1,15 +1,25 @@
 // Every option with its origin and a sentence; keys go in and never come out. What cannot change here says where it can.
-import { h, fill } from "./dom.js";
+import { h, fill, english } from "./dom.js";
 import { t, has, LANGUAGES, wanted, remember, remembered, load } from "./text.js";
 import { get, patch, post } from "./api.js";
 import { toast, fail } from "./tell.js";
 import { enabled, enable } from "./keys.js";
 import { useSettings } from "./likes.js";
+import { sourceName } from "./song.js";
 import { applyTheme } from "./theme.js";
 
 const GROUPS = [["keys", ["API_KEYS."]], ["services", ["lastfm.", "musicbrainz.", "listenbrainz.", "enrichment."]], ["dashboard", ["dashboard.", "changes."]],
   ["library", ["library.", "pikaraoke."]], ["service", ["server.", "database.", "events.", "log."]]];
 const TESTED = { "API_KEYS.lastfm": "lastfm", "API_KEYS.listenbrainz": "listenbrainz", "musicbrainz.contact": "musicbrainz" };
+/* Options whose sentence the catalogues know; the others speak the daemon's English. */
+const SENTENCES = { "API_KEYS.lastfm": "option.api_lastfm", "API_KEYS.listenbrainz": "option.api_listenbrainz", "musicbrainz.contact": "option.contact",
+  "pikaraoke.publish": "option.publish", "dashboard.order": "option.order", "dashboard.review_below": "option.review_below",
+  "dashboard.guests": "option.guests", "changes.keep_days": "option.keep_days", "library.folders": "option.folders", "library.watch": "option.watch" };
+for (const p of ["lastfm", "musicbrainz", "listenbrainz"]) {
+  SENTENCES[p + ".enabled"] = "option.enabled";
+  SENTENCES[p + ".rate"] = "option.rate";
+}
+const sentenceOf = (name, o) => (SENTENCES[name] ? t(SENTENCES[name], { name: sourceName(name.split(".")[0]) }) : english(o.help));
 const CHOICES = { "dashboard.order": ["artist-title", "title-artist"] };
 
 /* --- one option --- */
@@ -46,16 +56,17 @@ export function view() {
   async function test(provider) {
     try {
       const answer = await post("settings/test", { provider });
-      toast(answer.ok ? t("settings.test_ok") : t("settings.test_bad", { detail: answer.detail }), { bad: !answer.ok });
+      toast(answer.ok ? t("settings.test_ok") : t("settings.test_bad", { detail: has("test." + answer.kind) ? t("test." + answer.kind) : answer.detail }), { bad: !answer.ok });
     } catch (e) { fail(e); }
   }
 
   /** The sentence is the label: nobody knows the names by heart. */
   function option(name, o) {
-    const id = "s-" + name, sentence = has("option." + name) ? t("option." + name) : o.help;
-    const small = h("p", { class: "soft small", id: id + "-help" }, h("code", {}, name), " · ", t("origin." + o.origin.replace(" ", "_")), o.unit ? " · " + o.unit : "");
+    const id = "s-" + name, sentence = sentenceOf(name, o), forced = ["environment", "command line"].includes(o.origin);
+    const small = h("p", { class: "soft small", id: id + "-help" }, h("code", {}, name), " · ", t("origin." + o.origin.replace(" ", "_")), o.unit ? [" · ", english(o.unit)] : "",
+      o.live || forced ? "" : " · " + t("settings.elsewhere"));
     if (!o.live) return h("li", { class: "option" }, h("div", {}, h("p", {}, sentence), small), h("code", { class: "value" }, shownValue(o)));
-    const input = control(name, o), forced = ["environment", "command line"].includes(o.origin), isBox = input.type === "checkbox";
+    const input = control(name, o), isBox = input.type === "checkbox";
     const send = () => { const v = valueOf(input, o); if (!(o.secret && v === "")) set(name, v); };
     if (isBox || input.tagName === "SELECT") input.addEventListener("change", send);
     return h("li", {}, h("form", { class: "option", onsubmit: (e) => { e.preventDefault(); send(); } },

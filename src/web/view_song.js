@@ -1,6 +1,6 @@
 // One song: its values and locks, suggestions, why it is so, its history. Saving makes it Verified.
-import { h, fill, icon, raw } from "./dom.js";
-import { t, has } from "./text.js";
+import { h, fill, icon, raw, english } from "./dom.js";
+import { t, tn, has } from "./text.js";
 import { get, post, request } from "./api.js";
 import { live } from "./live.js";
 import { toast, fail, say } from "./tell.js";
@@ -44,6 +44,7 @@ export function view(parameters, go, id) {
       h("p", {}, h("span", { class: "soft small" }, t("song.file"), " "), raw(song.file_path, { class: "file" })),
       h("p", { class: "soft small" }, t("status." + song.metadata_status), song.reason && has("reason." + song.reason) ? " – " + t("reason." + song.reason) : "",
         song.vendor ? [" · ", t("field.vendor"), ": ", raw(song.vendor)] : null,
+        song.sung ? [" · ", tn("review.sung", song.sung)] : null,
         song.present ? null : [" · ", h("span", { class: "tag" }, t("song.gone"))],
         song.duplicate ? [" · ", h("a", { href: "#/library?duplicate=true&q=" + encodeURIComponent(song.title || "") }, t("song.duplicate"))] : null));
   }
@@ -209,7 +210,7 @@ export function view(parameters, go, id) {
   async function readWhy() {
     try {
       const { story } = await get(path + "/explain");
-      fill(why, h("summary", {}, t("song.why")), h("ol", {}, story.map((s) => h("li", {}, raw(s)))));
+      fill(why, h("summary", {}, t("song.why")), h("ol", {}, story.map((s) => h("li", {}, english(s)))));
     } catch (e) { fail(e); }
   }
 

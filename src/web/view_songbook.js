@@ -13,6 +13,7 @@ export function view(parameters) {
   const decade = h("select", { name: "decade" }, options([["", t("library.any")]]));
   const language = h("select", { name: "language" }, options([["", t("library.any")]]));
   const genre = h("select", { name: "genre" }, options([["", t("library.any")]]));
+  const group = h("select", { name: "genre_group" }, options([["", t("library.any")]]));
   const which = h("select", { name: "which" }, options([["", t("songbook.all")], ["verified", t("songbook.verified")],
     ["0.85", t("songbook.from", { n: number(0.85, 2) })], ["0.6", t("songbook.from", { n: number(0.6, 2) })]]));
   const since = h("input", { name: "since", type: "date" }), title = h("input", { name: "title", placeholder: t("songbook.heading_example"), dir: "auto" });
@@ -20,7 +21,7 @@ export function view(parameters) {
   function address(format) {
     const sure = which.value;
     return "/api/v1/songbook" + query({ ...base, format, by: by.value, columns: format === "html" ? columns.value : "", decade: decade.value || base.decade, language: language.value || base.language,
-      genre: genre.value || base.genre, verified: sure === "verified" ? "true" : "", min_confidence: sure && sure !== "verified" ? sure : base.min_confidence,
+      genre_group: group.value || base.genre_group, genre: genre.value || base.genre, verified: sure === "verified" ? "true" : "", min_confidence: sure && sure !== "verified" ? sure : base.min_confidence,
       added_since: since.value || base.added_since, title: format === "html" ? title.value : "" });
   }
 
@@ -32,7 +33,7 @@ export function view(parameters) {
 
   fill(form, Object.keys(base).length ? h("p", {}, t("bulk.filter"), filterTags(base)) : null, h("div", { class: "fields" },
     h("label", {}, t("songbook.by"), by), h("label", {}, t("songbook.columns"), columns), h("label", {}, t("songbook.which"), which),
-    h("label", {}, t("field.decade"), decade), h("label", {}, t("field.language"), language), h("label", {}, t("field.genre"), genre),
+    h("label", {}, t("field.decade"), decade), h("label", {}, t("field.language"), language), h("label", {}, t("field.genre_group"), group), h("label", {}, t("field.genre"), genre),
     h("label", {}, t("songbook.since"), since), h("label", {}, t("songbook.heading"), title)), links,
     h("p", { class: "soft small" }, t("songbook.means")));
   form.addEventListener("input", draw);
@@ -40,6 +41,7 @@ export function view(parameters) {
   get("facets").then((f) => {
     for (const d of f.decades || []) decade.append(h("option", { value: d.value }, t("library.decade", { year: d.value })));
     for (const l of f.languages || []) language.append(h("option", { value: l.value }, languageName(l.value)));
+    for (const g of f.genre_groups || []) group.append(h("option", { value: g.value }, g.value));
     for (const g of f.genres || []) genre.append(h("option", { value: g.value }, g.value));
   }).catch(() => {});
 

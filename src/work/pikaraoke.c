@@ -131,8 +131,10 @@ static void take_change(struct pikaraoke *p)
 {
     if (p->now.rows >= 0)
         p->rows = p->now.rows;
-    if (p->now.replaced)
+    if (p->now.replaced) {
+        p->follow.recount = true;
         log_info("pikaraoke", "PiKaraoke's database was replaced; songs are recognised again");
+    }
     if (p->now.changed || p->now.replaced)
         p->follow.wanted = true;
     if (p->now.changed && p->publish.counts.held && clock_mono(p->d.clock) >= p->held_again_at) {

@@ -3,7 +3,8 @@
  * A pass reads the list in slices, each one short read, and compares it with the picture of the last pass. Only what differs is
  * looked at: its file on the pool, its song in the intake, which knows moved songs again. At the end rows that are gone
  * take their songs out of the library, which keeps everything else about them. An empty list is no answer, and when
- * most of a list is gone it is looked at again before it is believed.
+ * most of a list is gone it is looked at again before it is believed. Then the plays since the last pass are counted; where
+ * rows came or changed, and after a start, all of them: a song may have joined that was sung before.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,8 @@
 #define GONE_FEW 10                   /* that few need none */
 #define PRIORITY_NEW 10               /* a row that came while we run: a fresh download */
 
-static const char *const phase_names[FOLLOW_PHASES] = {"idle", "load", "read", "stat", "feed", "drain", "gone", "lost"};
+static const char *const phase_names[FOLLOW_PHASES] = {"idle", "load", "read", "stat", "feed", "drain", "gone", "lost",
+                                                       "plays", "sung"};
 static const unsigned phase_edges[FOLLOW_PHASES] = {
     [FOLLOW_IDLE] = 1u << FOLLOW_LOAD | 1u << FOLLOW_READ,
     [FOLLOW_LOAD] = 1u << FOLLOW_READ | 1u << FOLLOW_IDLE,
@@ -27,7 +29,9 @@ static const unsigned phase_edges[FOLLOW_PHASES] = {
     [FOLLOW_FEED] = 1u << FOLLOW_READ | 1u << FOLLOW_DRAIN,
     [FOLLOW_DRAIN] = 1u << FOLLOW_GONE | 1u << FOLLOW_IDLE,
     [FOLLOW_GONE] = 1u << FOLLOW_LOST | 1u << FOLLOW_IDLE,
-    [FOLLOW_LOST] = 1u << FOLLOW_IDLE,
+    [FOLLOW_LOST] = 1u << FOLLOW_PLAYS | 1u << FOLLOW_IDLE,
+    [FOLLOW_PLAYS] = 1u << FOLLOW_SUNG | 1u << FOLLOW_IDLE,
+    [FOLLOW_SUNG] = 1u << FOLLOW_PLAYS | 1u << FOLLOW_IDLE,
 };
 
 static void phase_move(struct follow *f, enum follow_phase to)
@@ -199,6 +203,7 @@ static void read_done(struct dbq_op *op, int rc)
     } else if (f->empty) {
         abandon(f, false);            /* PiKaraoke's own scan comes first */
     } else {
+        f->recount = f->recount || f->n_rows > 0;
         phase_move(f, f->n_rows ? FOLLOW_STAT : FOLLOW_FEED);
     }
     pikaraoke_ended(f->p);
@@ -292,6 +297,14 @@ static int run_lost(struct db *db, struct dbq_op *op)
     return pk_songs_drop_lost(db, GONE_SLICE, clock_wall(f->p->d.clock), &f->lost, &op->err);
 }
 
+static void begin_plays(struct follow *f)
+{
+    if (f->recount)
+        f->plays_after = 0;
+    f->recount = false;
+    phase_move(f, FOLLOW_PLAYS);
+}
+
 static void leave_done(struct dbq_op *op, int rc)
 {
     struct follow *f = container_of(op, struct follow, op);
@@ -304,7 +317,59 @@ static void leave_done(struct dbq_op *op, int rc)
     } else if (f->phase == FOLLOW_GONE && f->gone_done >= f->n_gone) {
         phase_move(f, FOLLOW_LOST);
     } else if (f->phase == FOLLOW_LOST && f->lost < GONE_SLICE) {
+        begin_plays(f);
+    }
+    pikaraoke_ended(f->p);
+    if (rc == 0)
+        follow_step(f);
+}
+
+/* --- PLAYS (beside) and SUNG (writer) ------------------------------------------------------------------------ */
+
+static int run_plays(struct db *db, struct dbq_op *op)
+{
+    struct follow *f = container_of(op, struct follow, op);
+
+    (void)db;
+    f->plays_read = f->plays_after;
+    f->n_sung = pk_plays(f->p->pk, &f->plays_read, f->sung, &f->plays_end, &op->err);
+    return f->n_sung < 0 ? f->n_sung : 0;
+}
+
+static int run_sung(struct db *db, struct dbq_op *op)
+{
+    struct follow *f = container_of(op, struct follow, op);
+
+    return pk_songs_sung(db, f->sung, (size_t)f->n_sung, &f->raised, &op->err);
+}
+
+/* The list itself is read: how often its songs are sung may wait for the next pass. */
+static void plays_done(struct dbq_op *op, int rc)
+{
+    struct follow *f = container_of(op, struct follow, op);
+
+    f->op_busy = false;
+    if (rc == ERR_CLOSED) {
+        abandon(f, false);
+    } else if (rc == ERR_BUSY || rc == ERR_STALE) {
+        f->wanted = true;
         finish(f);
+    } else if (rc) {
+        if (!f->plays_refused)        /* said once, not at every change of the list */
+            log_warn("pikaraoke", "how often songs were sung is not known: %s", err_text(&op->err));
+        f->plays_refused = true;
+        finish(f);
+    } else if (f->phase == FOLLOW_PLAYS && f->n_sung > 0) {
+        phase_move(f, FOLLOW_SUNG);
+    } else {
+        if (f->phase == FOLLOW_SUNG && f->raised)
+            log_debug("pikaraoke", "songs were sung songs=%lld", (long long)f->raised);
+        f->plays_after = f->plays_read;
+        f->plays_refused = false;
+        if (f->plays_end)
+            finish(f);
+        else if (f->phase == FOLLOW_SUNG)
+            phase_move(f, FOLLOW_PLAYS);
     }
     pikaraoke_ended(f->p);
     if (rc == 0)
@@ -398,6 +463,10 @@ void follow_step(struct follow *f)
         start(f, false, run_gone, leave_done, true);
     else if (f->phase == FOLLOW_LOST)
         start(f, false, run_lost, leave_done, true);
+    else if (f->phase == FOLLOW_PLAYS)
+        start(f, true, run_plays, plays_done, false);
+    else if (f->phase == FOLLOW_SUNG)
+        start(f, false, run_sung, plays_done, true);
 }
 
 /* --- life ------------------------------------------------------------------------------------------------------------ */

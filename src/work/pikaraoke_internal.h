@@ -20,6 +20,8 @@ enum follow_phase {
     FOLLOW_DRAIN,      /* all rows are read; the intake still stores */
     FOLLOW_GONE,       /* songs whose rows are gone lose them */
     FOLLOW_LOST,       /* songs that lost their row to another one become absent */
+    FOLLOW_PLAYS,      /* a slice of its play history is counted */
+    FOLLOW_SUNG,       /* its songs learn how often they were sung */
     FOLLOW_PHASES
 };
 
@@ -47,6 +49,12 @@ struct follow {
     int64_t *gone;
     size_t n_gone, cap_gone, gone_done;
     int64_t lost;
+    struct pk_sung sung[PK_PLAYS_MAX];
+    int n_sung;
+    int64_t plays_after, plays_read;  /* the last play that our songs know; of the slice */
+    bool plays_end, plays_refused;
+    bool recount;                     /* rows came or changed: from the first play on */
+    int64_t raised;
     struct folders folders;
     struct intake *in;
     bool complete;                    /* its list was read to its end in this process */

@@ -3,6 +3,7 @@
 
 Needs a release build in build/. Uses only 127.0.0.1 and temporary folders; each bench ends by itself.
 """
+import json
 import os
 import pathlib
 import re
@@ -255,7 +256,7 @@ def dashboard_asks(d, connection):
             if following is None:
                 break
             path = start + "&cursor=" + following
-    for path in ("no_year=true", "no_genre=true&sort=title", "order_unsure=true", "duplicate=true", "vendor=karafun", "decade=1980", "below=0.7&sort=confidence",
+    for path in ("no_year=true", "no_genre=true&sort=title", "order_unsure=true", "duplicate=true", "vendor=karafun", "genre_group=rock&sort=artist", "decade=1980", "below=0.7&sort=confidence",
                  "status=enriched&sort=artist", "language=de", "source=lastfm&sort=artist", "presence=absent", "added_since=2026-01-01&sort=-added"):
         ask("filters", "songs?limit=50&" + path)
     return times
@@ -270,9 +271,12 @@ def bench_dashboard():
         d.start()
         scan_ms(d)
         before = fake.requests("lastfm") + fake.requests("musicbrainz")
-        connection, began, times = d.connection(), time.monotonic(), []
+        connection, began, times, best = d.connection(), time.monotonic(), [], {}
         for _ in range(20):
-            times += dashboard_asks(d, connection)
+            of_round = dashboard_asks(d, connection)
+            times += of_round
+            for i, (kind, ms) in enumerate(of_round):     # the same request of each round: what it takes when nobody else has the core
+                best[kind, i] = min(ms, best.get((kind, i), ms))
         took = time.monotonic() - began
         asked = fake.requests("lastfm") + fake.requests("musicbrainz") - before
         say("dashboard: %d songs, %d requests in %.0f s, %.1f requests a second to the providers meanwhile; time in the server"
@@ -281,7 +285,69 @@ def bench_dashboard():
             of_kind = sorted(ms for k, ms in times if k == kind)
             say("           %-21s %5d times: p50 %.2f ms, p99 %.2f ms (below 10), worst %.2f ms"
                 % (kind, len(of_kind), statistics.median(of_kind), of_kind[len(of_kind) * 99 // 100], of_kind[-1]))
+        undisturbed = {kind: max(ms for (k, _), ms in best.items() if k == kind) for kind, _ in best}
+        say("           the best of the 20 rounds for each request, the dearest of them: %s"
+            % ", ".join("%s %.2f ms" % (kind, ms) for kind, ms in undisturbed.items()))
         d.stop()
+    fake.stop()
+
+
+# --- the songbook -----------------------------------------------------------------------------------
+BOOK = 10000
+BOOKS = {"the page, by artist": "format=html", "the page, by title, 3 columns": "format=html&by=title&columns=3", "CSV": "format=csv", "JSON": "format=json",
+         "JSON of a search": "format=json&q=tune"}
+
+
+def whole(connection, path):
+    """(ms until the last byte was read, the body)"""
+    began = time.perf_counter()
+    connection.request("GET", "/api/v1/" + path)
+    answer = connection.getresponse()
+    body = answer.read()
+    assert answer.status == 200, (path, answer.status)
+    return (time.perf_counter() - began) * 1000, body
+
+
+def page_through(connection):
+    """The same songs as a client would fetch them without the songbook: pages of 500. (ms, bytes)"""
+    ms, size, path, n = 0, 0, "songs?limit=500&sort=artist", 0
+    while path:
+        took, body = whole(connection, path)
+        page = json.loads(body)
+        ms, size, n = ms + took, size + len(body), n + len(page["songs"])
+        path = page["next"] and "songs?limit=500&sort=artist&cursor=" + page["next"]
+    assert n == BOOK
+    return ms, size
+
+
+def book_round(connection, times):
+    for kind, query in BOOKS.items():
+        ms, body = whole(connection, "songbook?" + query)
+        times.setdefault(kind, []).append((ms, len(body), whole(connection, "health")[0]))
+    times.setdefault("pages of 500", []).append((*page_through(connection), whole(connection, "health")[0]))
+
+
+def bench_songbook():
+    """the whole songbook as a page, CSV and JSON: at rest, and while a full-rate enrichment runs"""
+    fake = FakeProviders(Catalogue(any_share=1.0), limits=False, latency=(0.05, 0.25)).start()
+    with Place() as home:
+        d = Daemon(home, fake)
+        fill(d.songs, BOOK)
+        for state in ("at rest", "while it works"):
+            d.args = ["--set", "enrichment.autostart=no"] if state == "at rest" else []
+            d.start()
+            d.wait_listed(BOOK)
+            if state != "at rest":
+                d.post("worker/start")
+            connection, times = d.connection(), {}
+            for _ in range(10):
+                book_round(connection, times)
+            say("songbook: %d songs, %s, until the last byte is read, ten times" % (BOOK, state))
+            for kind, rows in times.items():
+                ms = sorted(r[0] for r in rows)
+                say("          %-30s median %.0f ms, worst %.0f ms (below 1000), %.1f MB; /health beside it %.2f ms"
+                    % (kind, statistics.median(ms), ms[-1], rows[0][1] / 1e6, statistics.median(r[2] for r in rows)))
+            d.stop()
     fake.stop()
 
 
@@ -517,7 +583,7 @@ def bench_start():
         say("start: %d songs: first answer with 50 songs after %s ms (a new process, the log read by Python)" % (FILES, rounded(times)))
 
 
-BENCHES = {"names": bench_names, "scan": bench_scan, "latency": bench_latency, "dashboard": bench_dashboard,
+BENCHES = {"names": bench_names, "scan": bench_scan, "latency": bench_latency, "dashboard": bench_dashboard, "songbook": bench_songbook,
            "memory": bench_memory, "idle": bench_idle, "card": bench_card, "rest": bench_rest, "start": bench_start,
            "budget": bench_budget, "songs": bench_songs, "pikaraoke": bench_pikaraoke}
 

@@ -151,6 +151,22 @@ def test_setting_is_changed_shows_its_origin_and_is_taken_back(daemon, visit, br
     wait_for(lambda: browser.text("#songs .what") == "Waterloo – Abba", "the other order")
 
 
+def test_options_say_where_they_are_changed_in_the_readers_language(daemon, visit, browser):
+    start(daemon, ["Abba - Waterloo.mp4"])
+    visit("settings")
+    row = lambda name: browser.js("return [...document.querySelectorAll('li')].find((l) => l.querySelector('code')?.textContent === arguments[0]).innerText;", name)  # noqa: E731
+    wait_for(lambda: browser.one("[id='s-pikaraoke.publish']"), "the switch for publishing")
+    assert "default" in row("library.watch") and "changed in the configuration file" in row("library.watch")
+    assert "from the command line" in row("library.folders") and str(daemon.songs) in row("library.folders")
+    assert "changed in the configuration file" not in row("library.folders"), "the command line decides"
+    assert "changed in the configuration file" not in row("lastfm.rate")
+    browser.js("localStorage.setItem('songbookd.language', 'de');")
+    browser.driver.refresh()
+    wait_for(lambda: browser.one("[id='s-lastfm.rate']"), "the option again")
+    assert "Takt der Anfragen an Last.fm" in row("lastfm.rate")
+    assert "Konfigurationsdatei" in row("library.watch")
+
+
 def test_worklist_counts_lead_to_their_lists(daemon, visit, browser):
     start(daemon, ["Abba - Waterloo.mp4", "Adele - Hello.mp4", "Abba - Waterloo (Karaoke).mp4"])
     daemon.wait_listed(3)

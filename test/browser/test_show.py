@@ -1,4 +1,5 @@
 """What is shown, and to whom: names of strangers as text, search and pages, small screens, a checker, no script."""
+import json
 import re
 import urllib.request
 
@@ -115,6 +116,25 @@ def test_pages_turn_by_cursor_and_filters_stay_in_the_address(daemon, visit, bro
     browser.open("about:blank")
     browser.open(address)
     wait_for(lambda: len(browser.all("#songs .song")) == 10, "the same list from the address")
+
+
+def test_groups_of_genres_filter_library_and_songbook(daemon, visit, browser):
+    start(daemon, ["Queen - Innuendo.mp4", "Blur - Parklife.mp4", "Toto - Africa.mp4"])
+    daemon.wait_listed(3)
+    for title, genre in (("Innuendo", "Hard Rock"), ("Parklife", "Britpop"), ("Africa", "Rock")):
+        assert daemon.patch(daemon.song(title)["id"], genre=genre).status == 200
+    visit("library")
+    wait_for(lambda: browser.one("#f-genre_group [value=Rock]"), "the menu of groups")
+    assert "Rock (2)" in browser.js("return document.querySelector('#f-genre_group [value=Rock]').textContent;")
+    browser.js("const s = document.getElementById('f-genre_group'); s.value = 'Rock'; s.dispatchEvent(new Event('change'));")
+    wait_for(lambda: len(browser.all("#songs .song")) == 2 and "Parklife" not in browser.text("#songs"), "the songs of the group")
+    assert "genre_group=Rock" in browser.driver.current_url
+    visit("songbook?genre_group=Rock", fresh=False)
+    wait_for(lambda: browser.one("[name=genre_group] [value=Pop]"), "the menu of groups")
+    href = lambda: browser.js("return document.getElementById('book-json').getAttribute('href');")  # noqa: E731
+    assert len(json.loads(daemon.request("GET", href()).body)["songs"]) == 2
+    browser.js("const s = document.querySelector('[name=genre_group]'); s.value = 'Pop'; s.dispatchEvent(new Event('input', {bubbles: true}));")
+    assert [s["title"] for s in json.loads(daemon.request("GET", href()).body)["songs"]] == ["Parklife"]
 
 
 def test_every_view_fits_320_pixels(daemon, visit, browser):

@@ -69,6 +69,17 @@ def test_numbers_are_those_of_the_daemon_at_the_end(daemon, visit):
     wait_for(lambda: shown_count(b, "Matched") == "40" and shown_count(b, "In the queue") == "0", "the counts")
 
 
+def test_songs_that_only_wait_for_their_date_count_as_done_everywhere(daemon, visit):
+    add_songs(daemon)
+    daemon.args += ["--set", "musicbrainz.rate=0.05"]          # one date in twenty seconds
+    daemon.start()
+    b = visit()
+    wait_for(lambda: "Confirming the years" in b.text("h1"), "the page to say what is left to do")
+    assert "40 of 40 songs" in b.text("main") and percent(b) == 100
+    assert b.text("#link") == "Running"                        # nobody is left
+    assert int(shown_count(b, "In the queue")) > 0
+
+
 def test_pause_stops_requests_and_resume_goes_on(daemon, visit, fake):
     add_songs(daemon)
     slow(daemon)
@@ -87,7 +98,7 @@ def test_pause_stops_requests_and_resume_goes_on(daemon, visit, fake):
     assert arrived(fake) == before
     command(b, "resume")
     wait_for(lambda: arrived(fake) > before, "requests after resume")
-    wait_for(lambda: "Looking up" in b.text("h1"), "the page to say that it works")
+    wait_for(lambda: b.text("h1").startswith(("Looking up", "Confirming")), "the page to say that it works")
 
 
 def test_stop_and_start_by_button(daemon, visit):

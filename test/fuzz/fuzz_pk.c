@@ -88,6 +88,25 @@ static void read_rows(struct pk *pk)
     }
 }
 
+static void read_plays(struct pk *pk)
+{
+    static struct pk_sung sung[PK_PLAYS_MAX];
+    int64_t after = 0, before;
+    bool end = false;
+
+    for (int i = 0; !end; i++) {
+        struct err e = {0};
+        int n;
+        MUST(i < SLICES_MAX);
+        before = after;
+        n = pk_plays(pk, &after, sung, &end, &e);
+        MUST(n <= PK_PLAYS_MAX && (n >= 0 || err_text(&e)[0]));
+        MUST(end || n < 0 || after > before);
+        if (n < 0)
+            break;
+    }
+}
+
 static void check_look(const struct pk_look *l, bool publish)
 {
     MUST((l->state == PK_READABLE) == (l->why[0] == '\0'));
@@ -121,6 +140,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         write_file(p->path, NULL, 0);
     if (readable)
         read_rows(pk);
+    if (readable)
+        read_plays(pk);
     pk_look(pk, publish, NOW + 1000, &look);
     check_look(&look, publish);
     pk_look_deinit(&look);

@@ -232,6 +232,25 @@ def test_the_threshold_of_the_review_is_a_setting(still):
     assert still.request("PATCH", "settings", {"dashboard.order": "sideways"}).status == 422
 
 
+def test_a_group_of_genres_finds_all_that_belong_to_it(still):
+    dated(still, ("ABBA", "Waterloo", 1974, "Pop"), ("Queen", "Innuendo", 1991, "Hard Rock"), ("Toto", "Africa", 1982, "rock"), ("Nena", "Leuchtturm", 1983, "Children's Music"),
+          ("Blur", "Parklife", 1994, "Britpop"), ("Unknown", "Nothing", None, None), ("Odd", "Thing", None, "Kitchen Noise"))
+    assert sorted(titles(still, genre_group="Rock")) == ["Africa", "Innuendo"]
+    assert sorted(titles(still, genre_group="pop", sort="artist")) == ["Parklife", "Waterloo"]
+    assert titles(still, genre_group="Children's") == ["Leuchtturm"]
+    assert titles(still, genre_group="Rock", decade=1990) == ["Innuendo"]
+    assert titles(still, genre_group="Jazz") == []
+    assert {s["genre_group"] for s in every(still, genre_group="rock")} == {"Rock"}
+    found = still.get("facets")["genre_groups"]
+    assert sorted((f["value"], f["count"]) for f in found) == [("Children's", 1), ("Pop", 2), ("Rock", 2)]
+    for facet in found:
+        assert len(every(still, genre_group=facet["value"])) == facet["count"]
+    refused = still.request("GET", "songs?genre_group=Kitchen")
+    assert refused.status == 422 and refused.json["errors"][0]["parameter"] == "genre_group"
+    preview = still.post("bulk", {"filter": {"genre_group": "Rock", "presence": "present"}, "action": "requeue", "preview": True}).json
+    assert preview["count"] == 2
+
+
 # --- facets --------------------------------------------------------------------------------------
 
 

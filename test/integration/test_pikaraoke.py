@@ -68,6 +68,19 @@ class Beside:
         return wait_for(lambda: (s := self.status()["publish"])["published"] == count and not s["waiting"] and s,
                         "%d songs to be published" % count)
 
+    def sing(self, base, times=1):
+        """Somebody sings that song in PiKaraoke."""
+        row = next(r for r in self.standin.songs() if r[1].endswith("/" + base))
+        for _ in range(times):
+            self.standin.start_song(row)
+            self.standin.end_song()
+
+    def sung(self, base):
+        return next(s for s in self.d.songs_list() if s["file_path"].endswith("/" + base))["sung"]
+
+    def wait_sung(self, base, times):
+        wait_for(lambda: self.sung(base) == times, "'%s' to be counted as sung %d times" % (base, times))
+
     def rows(self):
         db = sqlite3.connect("file:%s?mode=ro" % self.database, uri=True)
         db.row_factory = sqlite3.Row
@@ -294,15 +307,57 @@ def test_fragments_of_downloads_are_no_songs(beside):
     assert b.status()["songs"] == 3 and len(b.d.songs_list()) == 1
 
 
+def test_what_is_sung_often_is_reviewed_first_and_a_reset_takes_nothing_away(beside):
+    b = beside(args=["--set", "enrichment.autostart=no"]).add(*(name(i) for i in range(8))).begin()
+    b.sing(name(5), 3)
+    b.d.start()
+    b.wait_songs(8)
+    order = lambda: [os.path.basename(r["song"]["file_path"]) for r in b.d.get("review?below=1")["songs"]]  # noqa: E731
+    b.wait_sung(name(5), 3)
+    assert order()[0] == name(5)
+    before = b.d.song("Tune 2-")
+    b.sing(name(2), 4)
+    b.wait_sung(name(2), 4)
+    assert order()[:2] == [name(2), name(5)]
+    assert b.d.get("songs/%d" % before["id"])["version"] == before["version"]
+    assert b.d.get("review?below=1&limit=1")["songs"][0]["song"]["sung"] == 4
+    # counted all over again after a restart, which changes nothing and writes nothing for it
+    b.d.stop()
+    b.d.start()
+    wait_for(lambda: b.status()["complete"], "the list to be read again")
+    assert [b.sung(name(i)) for i in range(8)] == [0, 0, 4, 0, 0, 3, 0, 0]
+    reset(b)
+    b.standin.scan()
+    wait_for(lambda: {os.path.basename(s["file_path"]): s["pikaraoke_id"] for s in b.d.songs_list()} ==
+             {n: r["id"] for n, r in b.rows().items()}, "the songs to have their new rows")
+    b.sing(name(2))
+    b.sing(name(7))
+    b.wait_sung(name(7), 1)
+    assert b.sung(name(2)) == 4 and order()[:3] == [name(2), name(5), name(7)]
+
+
+def test_what_was_sung_while_we_were_away_is_counted(beside):
+    b = beside(args=["--set", "enrichment.autostart=no"]).add(name(1), name(2)).begin()
+    b.d.start()
+    b.wait_songs(2)
+    b.d.stop()
+    b.sing(name(1), 2)
+    b.d.start()
+    b.wait_sung(name(1), 2)
+    assert b.sung(name(2)) == 0
+
+
 # --- not publishing -----------------------------------------------------------------------------------
 
 
 def test_without_publishing_its_files_stay_byte_for_byte(beside):
     b = beside().add(*(name(i) for i in range(40))).begin()
+    b.sing(name(3), 2)
     before = b.bytes()
     assert before["pikaraoke.db-wal"]
     b.d.start()
     b.d.wait_done()
+    b.wait_sung(name(3), 2)
     b.edit(b.d.song("Tune 3-")["id"], artist="Me", title="Mine")
     b.d.stop()
     assert b.bytes() == before

@@ -87,6 +87,24 @@ static void years_may_be_a_range_or_missing(void **state)
     assert_string_equal(titles(f->db, q), "two three ");
 }
 
+static void a_group_of_genres_is_found_by_all_its_names(void **state)
+{
+    struct fixture *f = *state;
+    struct songs_filter q = all_songs();
+
+    edit_song(f->db, add_song(f->db, "/m/a.mp4", "A", "one"), 1974, "Hard Rock");
+    edit_song(f->db, add_song(f->db, "/m/b.mp4", "B", "two"), 1982, "rock");   /* as a person wrote it */
+    edit_song(f->db, add_song(f->db, "/m/c.mp4", "C", "three"), 1982, "Children's Music");
+    edit_song(f->db, add_song(f->db, "/m/d.mp4", "D", "four"), 1982, "Nobody knows");
+    add_song(f->db, "/m/e.mp4", "E", "five");
+    q.genre_group = "Rock";
+    assert_string_equal(titles(f->db, q), "one two ");
+    q.genre_group = "Children's";
+    assert_string_equal(titles(f->db, q), "three ");
+    q.genre_group = "Jazz", q.sort = SORT_YEAR;
+    assert_string_equal(titles(f->db, q), "");
+}
+
 static void every_sort_pages_through_everything_once(void **state)
 {
     static const enum songs_sort sorts[] = {SORT_ID, SORT_ARTIST, SORT_TITLE, SORT_CONFIDENCE, SORT_UPDATED,
@@ -301,6 +319,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(years_may_be_a_range_or_missing),
+        T(a_group_of_genres_is_found_by_all_its_names),
         T(every_sort_pages_through_everything_once),
         T(the_review_holds_what_is_wanted_first_and_no_decided_song),
         T(confidences_are_asked_for_as_they_are_shown),

@@ -499,6 +499,10 @@ static void genre_spellings_are_one_and_junk_is_none(void **state)
     assert_string_equal(genre_coarse("Nu Metal"), "Metal");
     assert_null(genre_coarse("Nonsense"));
     assert_null(genre_coarse(NULL));
+    assert_string_equal(genre_coarse("nu metal"), "Metal");   /* as persons write */
+    assert_string_equal(genre_group_of("hip hop"), "Hip Hop");
+    assert_null(genre_group_of("Nu Metal"));
+    assert_null(genre_group_of(NULL));
 }
 
 /* --- confidence --- */

@@ -564,6 +564,138 @@ static void what_changed_is_taken_once(void **state)
     pk_song_deinit(&songs[0]);
 }
 
+/* --- how often songs are sung -------------------------------------------------------------------------------------- */
+
+static const char plays_schema[] =
+    "CREATE TABLE plays (id INTEGER PRIMARY KEY AUTOINCREMENT, session_id INTEGER NOT NULL,"
+    " song_id INTEGER REFERENCES songs(id) ON DELETE SET NULL, song_title TEXT NOT NULL, performer TEXT NOT NULL,"
+    " played_at TEXT DEFAULT CURRENT_TIMESTAMP, ended_at TEXT, completed INTEGER DEFAULT 0);"
+    "CREATE INDEX idx_plays_song ON plays(song_id);";
+
+#define SING(n, song) \
+    "WITH RECURSIVE i(v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM i WHERE v < " #n ")" \
+    " INSERT INTO plays(session_id, song_id, song_title, performer) SELECT 1, " song ", 'Tune', 'Ann' FROM i;"
+
+/* Reads on from *after to the end; the last word of each slice counts. Returns how many slices it took. */
+static int read_plays(struct place *p, int64_t *after, int64_t times[61])
+{
+    static struct pk_sung out[PK_PLAYS_MAX];
+    bool end = false;
+    int slices = 0;
+
+    for (; !end; slices++) {
+        int n = pk_plays(p->pk, after, out, &end, NULL);
+        assert_in_range(n, 0, PK_PLAYS_MAX);
+        for (int i = 0; i < n; i++) {
+            assert_in_range(out[i].row_id, 1, 60);
+            times[out[i].row_id] = out[i].times;
+        }
+    }
+    return slices;
+}
+
+static void plays_are_counted_in_short_reads_and_only_the_new_ones_again(void **state)
+{
+    struct place *p = *state;
+    int64_t after = 0, times[61] = {0};
+    struct pk_look l;
+
+    sql(p, plays_schema);
+    sql(p, SING(1100, "1 + v % 5") SING(3, "NULL"));
+    l = look(p, false);
+    pk_look_deinit(&l);
+    assert_int_equal(read_plays(p, &after, times), 3);
+    assert_int_equal(after, 1103);
+    for (int i = 1; i <= 5; i++)
+        assert_int_equal(times[i], 220);
+    assert_int_equal(times[6], 0);
+    memset(times, 0, sizeof times);
+    assert_int_equal(read_plays(p, &after, times), 1);
+    assert_int_equal(times[1] + times[2], 0);
+    sql(p, SING(1, "2"));
+    assert_int_equal(read_plays(p, &after, times), 1);
+    assert_int_equal(times[1], 0);
+    assert_int_equal(times[2], 221);           /* all of its plays, not the new one alone */
+    sql(p, "DELETE FROM plays WHERE id < 500");
+    assert_int_equal(read_plays(p, &after, times), 1);
+    assert_int_equal(after, 1104);
+}
+
+static void an_older_pikaraoke_keeps_no_plays(void **state)
+{
+    struct place *p = *state;
+    int64_t after = 0, times[61] = {0};
+    struct pk_look l = look(p, false);
+
+    pk_look_deinit(&l);
+    assert_int_equal(read_plays(p, &after, times), 1);
+    sql(p, "CREATE TABLE plays (id INTEGER PRIMARY KEY, song TEXT); INSERT INTO plays VALUES (1, 'x')");
+    assert_int_equal(read_plays(p, &after, times), 1);
+    assert_int_equal(after, 0);
+}
+
+static void plays_out_of_order_are_damage_and_no_reading_without_end(void **state)
+{
+    static struct pk_sung out[PK_PLAYS_MAX];
+    struct place *p = *state;
+    int64_t after = 0;
+    struct err e = {0};
+    struct pk_look l;
+    bool end = false;
+    int rc = 0;
+
+    sql(p, "CREATE TABLE plays (id TEXT, song_id INTEGER, played_at TEXT, ended_at TEXT)");
+    sql(p, "WITH RECURSIVE i(v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM i WHERE v < 600)"
+           " INSERT INTO plays(id, song_id) SELECT v, 1 FROM i");
+    l = look(p, false);
+    pk_look_deinit(&l);
+    for (int i = 0; i < 5 && rc >= 0 && !end; i++)
+        rc = pk_plays(p->pk, &after, out, &end, &e);
+    assert_int_equal(rc, ERR_DATABASE);
+    assert_non_null(strstr(e.text, "plays are out of order"));
+}
+
+static void how_often_a_song_was_sung_only_grows(void **state)
+{
+    struct fixture *f = *state;
+    int64_t a = add_song(f->db, "/s/a.mp4", "A", "B"), raised;
+    struct pk_sung sung[] = {{17, 12}, {99, 3}};   /* nobody has row 99 */
+    struct song before, song;
+
+    assert_int_equal(pk_songs_attach(f->db, a, 17, "x", NULL), 0);
+    assert_int_equal(songs_get(f->db, a, &before, NULL), 0);
+    assert_int_equal(pk_songs_sung(f->db, sung, 2, &raised, NULL), 0);
+    assert_int_equal(raised, 1);
+    assert_int_equal(pk_songs_sung(f->db, sung, 2, &raised, NULL), 0);
+    assert_int_equal(raised, 0);
+    sung[0].times = 2;                             /* PiKaraoke's history was reset */
+    assert_int_equal(pk_songs_sung(f->db, sung, 1, &raised, NULL), 0);
+    assert_int_equal(raised, 0);
+    assert_int_equal(pk_songs_gone(f->db, (int64_t[]){17}, 1, NOW, NULL), 0);
+    assert_int_equal(songs_get(f->db, a, &song, NULL), 0);
+    assert_int_equal(song.sung, 12);
+    assert_int_equal(before.sung, 0);
+    song_deinit(&song);
+    song_deinit(&before);
+}
+
+static void being_sung_is_no_change_of_the_song(void **state)
+{
+    struct fixture *f = *state;
+    int64_t a = add_song(f->db, "/s/a.mp4", "A", "B"), raised;
+    struct pk_sung sung = {17, 12};
+    struct song before, after;
+
+    assert_int_equal(pk_songs_attach(f->db, a, 17, "x", NULL), 0);
+    assert_int_equal(songs_get(f->db, a, &before, NULL), 0);
+    assert_int_equal(pk_songs_sung(f->db, &sung, 1, &raised, NULL), 0);
+    assert_int_equal(songs_get(f->db, a, &after, NULL), 0);
+    assert_int_equal(after.version, before.version);   /* somebody who edits it meanwhile is not refused */
+    assert_counts_true(f->db);
+    song_deinit(&before);
+    song_deinit(&after);
+}
+
 /* --- the picture -------------------------------------------------------------------------------------------------- */
 
 struct gone { int64_t ids[8]; int n; };
@@ -664,6 +796,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(ids_that_do_not_grow_are_damage, setup, teardown),
         cmocka_unit_test_setup_teardown(a_view_is_no_song_list, setup, teardown),
         cmocka_unit_test_setup_teardown(what_changed_is_taken_once, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(plays_are_counted_in_short_reads_and_only_the_new_ones_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_older_pikaraoke_keeps_no_plays, setup, teardown),
+        cmocka_unit_test_setup_teardown(plays_out_of_order_are_damage_and_no_reading_without_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(how_often_a_song_was_sung_only_grows, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(being_sung_is_no_change_of_the_song, fixture_setup, fixture_teardown),
         cmocka_unit_test(a_pass_finds_what_came_changed_and_went),
         cmocka_unit_test(others_come_first_by_a_stated_rule),
         cmocka_unit_test(what_cannot_be_read_is_left_out),
