@@ -5,9 +5,25 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+
+int folders_make(const char *path, struct err *e)
+{
+    char *copy = mem_strdup(path);
+    int rc = 0;
+
+    for (char *p = copy + 1; rc == 0 && copy[0] && (p = strchr(p, '/')); p++) {
+        *p = '\0';
+        if (mkdir(copy, 0755) && errno != EEXIST)
+            rc = err_set(e, ERR_IO, "cannot make the folder '%s': %s", copy, strerror(errno));
+        *p = '/';
+    }
+    free(copy);
+    return rc;
+}
 
 void folder_sync(const char *path)
 {

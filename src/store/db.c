@@ -154,22 +154,7 @@ static int check_pages(const char *path, struct err *e)
     return rc;
 }
 
-/* --- folders, lock, file -------------------------------------------------------------- */
-
-static int make_parents(const char *path, struct err *e)
-{
-    char *copy = mem_strdup(path);
-    int rc = 0;
-
-    for (char *p = copy + 1; rc == 0 && copy[0] && (p = strchr(p, '/')); p++) {
-        *p = '\0';
-        if (mkdir(copy, 0755) && errno != EEXIST)
-            rc = err_set(e, ERR_IO, "cannot make the folder '%s': %s", copy, strerror(errno));
-        *p = '/';
-    }
-    free(copy);
-    return rc;
-}
+/* --- lock, file ----------------------------------------------------------------------- */
 
 int db_lock(const char *path, int *fd, struct err *e)
 {
@@ -320,7 +305,7 @@ int db_open(const char *path, struct db **out, struct err *e)
     int rc;
 
     *out = NULL;
-    rc = make_parents(path, e);
+    rc = folders_make(path, e);
     if (rc == 0)
         rc = db_lock(path, &db->lock_fd, e);
     if (rc == 0)
@@ -426,11 +411,6 @@ void db_rollback_to(struct db *db)
         return;
     run(db, "ROLLBACK TO op", NULL);
     run(db, "RELEASE op", NULL);
-}
-
-void db_interrupt(struct db *db)
-{
-    sqlite3_interrupt(db->h);
 }
 
 void db_tidy(struct db *db)
