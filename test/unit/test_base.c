@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -192,28 +193,25 @@ static void iso_time_goes_on_after_2038(void **state)
 
 static void folders_above_a_file_are_made_and_the_one_that_cannot_be_is_named(void **state)
 {
-    char dir[] = "/tmp/songbook-base-XXXXXX", *file, *below;
+    char dir[] = "/tmp/songbook-base-XXXXXX", file[64], below[64];
     struct err e = {0};
 
     (void)state;
     assert_non_null(mkdtemp(dir));
-    file = mem_printf("%s/a/b/file", dir);
+    snprintf(file, sizeof file, "%s/a/b/file", dir);
     assert_int_equal(folders_make(file, &e), 0);
     assert_int_equal(access(file, F_OK), -1);
     assert_int_equal(mkdir(file, 0755), 0);   /* its folder is there */
     assert_int_equal(folders_make(file, &e), 0);
     rmdir(file);
     assert_int_equal(close(open(file, O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
-    below = mem_printf("%s/c/d", file);
+    snprintf(below, sizeof below, "%s/a/b/file/c/d", dir);
     assert_int_equal(folders_make(below, &e), ERR_IO);
     assert_non_null(strstr(e.text, "file/c'"));
     assert_int_equal(folders_make("file", &e), 0);
     unlink(file);
-    free(below);
-    free(file);
-    for (file = mem_printf("%s/a/b", dir); strlen(file) >= strlen(dir); *strrchr(file, '/') = '\0')
+    for (*strrchr(file, '/') = '\0'; strlen(file) >= strlen(dir); *strrchr(file, '/') = '\0')
         assert_int_equal(rmdir(file), 0);
-    free(file);
 }
 
 static void the_log_does_not_wait_for_a_reader(void **state)
