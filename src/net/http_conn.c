@@ -322,6 +322,7 @@ static void input_arrived(struct conn *c, struct slice data)
 {
     size_t used = 0;
 
+    c->unread = false;
     if (c->state == CONN_STREAM || c->state == CONN_LINGER) {
         c->dropped += data.n;
         if (c->dropped > LINGER_MAX)
@@ -403,7 +404,7 @@ static bool has_unread(const struct conn *c)
 /* Nobody is waiting on it: the answer is gone out, or the client has not asked. */
 static bool may_go(const struct conn *c)
 {
-    return !c->refused && (c->state == CONN_LINGER || (c->state == CONN_READ && c->in.len == 0 && !has_unread(c)));
+    return !c->refused && (c->state == CONN_LINGER || (c->state == CONN_READ && c->in.len == 0 && !c->unread));
 }
 
 /* Took nothing of its answer since an earlier look of the sweep. */
@@ -421,7 +422,7 @@ static int worth(const struct conn *c)
 /* All places are taken: whoever only holds one gives it up. First who was refused anyway, then who never asked for anything, then
  * who has been silent for longest, then who reads nothing of an answer. A page that is at work keeps its connection; an idle
  * browser opens another unnoticed. */
-static void make_room(struct http_server *s)
+static struct conn *least_worth(struct http_server *s)
 {
     struct conn *least = NULL;
 
@@ -432,8 +433,19 @@ static void make_room(struct http_server *s)
         if (!least || worth(c) < worth(least) || (worth(c) == worth(least) && c->deadline < least->deadline))
             least = c;
     }
-    if (least)
-        conn_close(least, "its place is needed");
+    return least;
+}
+
+static void make_room(struct http_server *s)
+{
+    struct conn *c = least_worth(s);
+
+    while (c && c->state == CONN_READ && has_unread(c)) {   /* is asked of each once, until it is read */
+        c->unread = true;
+        c = least_worth(s);
+    }
+    if (c)
+        conn_close(c, "its place is needed");
 }
 
 /* Too many read their refusal: the first of them has had the longest time for it. */
@@ -446,6 +458,15 @@ static void make_room_among_the_refused(struct http_server *s)
             return;
         }
     }
+}
+
+/* So many of one turn of the loop are told; in a flood the rest is cut, for an answer to each would hold up who is served. */
+static bool may_be_told(struct http_server *s)
+{
+    if (s->told_at != uv_now(s->loop))
+        s->told = 0;
+    s->told_at = uv_now(s->loop);
+    return s->told++ < MAX_REFUSED;
 }
 
 static void refuse_busy(struct conn *c)
@@ -488,15 +509,17 @@ void conn_accept(struct http_server *s, struct listener *l)
 {
     struct conn *c = conn_new(s, l->local);
     int rc = uv_accept(&l->u.stream, &c->u.stream);
+    bool told;
 
     if (s->conn_count >= HTTP_MAX_CONNECTIONS)
         make_room(s);
     c->refused = s->conn_count >= HTTP_MAX_CONNECTIONS;
-    if (c->refused && s->refused_count >= MAX_REFUSED)
+    told = c->refused && may_be_told(s);
+    if (told && s->refused_count >= MAX_REFUSED)
         make_room_among_the_refused(s);
     server_conn_opened(s, c);
-    if (rc != 0) {
-        conn_close(c, uv_strerror(rc));
+    if (rc != 0 || (c->refused && !told)) {
+        conn_close(c, rc != 0 ? uv_strerror(rc) : "too many connections at once");
         return;
     }
     if (c->local)

@@ -58,6 +58,8 @@ struct http_server {
     int listener_count;
     struct list conns;               /* every connection whose handle is open */
     int conn_count, refused_count;   /* serving; over the limit */
+    int told;                        /* refusals written in the turn of the loop at told_at */
+    uint64_t told_at;
     int stream_count;
     int handles;                     /* libuv handles not closed yet; the server is freed with the last */
     uint64_t requests, next_request_id;
@@ -103,6 +105,7 @@ struct conn {
     bool local;                      /* through a Unix socket */
     uid_t uid;                       /* then: who; for the log */
     bool refused;                    /* over the limit: gets its 503 and nothing else */
+    bool unread;                     /* its request has arrived and was not read yet */
     bool eof;                        /* the client shut its side; it may still read */
     bool reading;
     bool served;                     /* at least one request was answered */

@@ -620,7 +620,8 @@ static void http_answers_503_when_every_connection_is_at_work(void **state)
         wait_held(f, i + 1);
     }
     for (size_t i = 0; i < ARRAY_LEN(crowd); i++)
-        crowd[i] = dial(f);           /* are told so, read nothing and stay */
+        crowd[i] = dial(f);           /* are told so, as far as one turn goes, read nothing and stay */
+    turn(f, 20);
     extra = open_client(f);
     client_wait_end(extra);
     assert_int_equal(answer_status(client_answer(extra, 0)), 503);
