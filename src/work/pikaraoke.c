@@ -400,6 +400,11 @@ bool pikaraoke_is_reading(const struct pikaraoke *p)
     return p->follow.phase != FOLLOW_IDLE;
 }
 
+uint64_t pikaraoke_place(const struct pikaraoke *p)
+{
+    return p->follow.passes + (uint64_t)p->follow.after;
+}
+
 bool pikaraoke_is_following(const struct pikaraoke *p)
 {
     return pikaraoke_is_readable(p);

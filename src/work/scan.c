@@ -613,6 +613,14 @@ static bool is_settled(const struct scan *s)
 
 static void finish_close(struct scan *s);
 
+static void step_sweep(struct scan *s)
+{
+    if (s->sweep)
+        sweep_step(s->sweep);
+    if (s->sweep && sweep_is_done(s->sweep))
+        end_sweep(s);
+}
+
 /* Everything that may go on goes on. May be called from anywhere on the loop; `s` may be gone afterwards when closing. */
 static void scan_step(struct scan *s)
 {
@@ -620,16 +628,15 @@ static void scan_step(struct scan *s)
         finish_close(s);
         return;
     }
+    step_sweep(s);
     if (s->leave_changed && !s->sweep && s->lane == LANE_FREE && !s->dir_walk) {
         s->leave_changed = false;
         folders_leave_out(&s->folders, (const char *const *)s->leave_out);
     }
-    if (!s->sweep && s->again && !s->leave_changed)
-        begin_sweep(s);
-    if (s->sweep)
-        sweep_step(s->sweep);
-    if (s->sweep && sweep_is_done(s->sweep))
-        end_sweep(s);
+    if (!s->sweep && s->again && !s->leave_changed && !s->closing) {
+        begin_sweep(s);   /* after the end of the last one: nothing else would wake us for it */
+        step_sweep(s);
+    }
     if (s->closing)
         return;
     if (!intake_step(s->in))

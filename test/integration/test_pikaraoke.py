@@ -765,6 +765,24 @@ def test_a_single_run_follows_a_named_database(beside):
     db.close()
 
 
+def test_a_single_run_ends_when_the_list_comes_during_its_scan(beside, tmp_path):
+    """The list says which folder our own scan leaves out: that asks for another scan, while the first is on its way."""
+    own = tmp_path / "own"
+    own.mkdir()
+    then = time.time() - 1000
+    for i in range(2500):
+        (own / ("Artist %d - Title %d.mp4" % (i % 300, i))).write_bytes(b"x")
+        os.utime(own / ("Artist %d - Title %d.mp4" % (i % 300, i)), (then, then))
+    off = [part for p in ("lastfm", "musicbrainz", "listenbrainz") for part in ("--set", p + ".enabled=no")]
+    b = beside(args=[*off, str(own)]).add(name(1), name(2)).begin()
+    b.d.start("--once", "--wait", "3", ready=False)
+    assert b.d.wait() == 75, b.d.log        # nobody can be asked
+    assert "library read" in b.d.log
+    db = sqlite3.connect(b.d.database)
+    assert db.execute("SELECT count(*), sum(pikaraoke_id > 0) FROM songs WHERE present").fetchone() == (2502, 2)
+    db.close()
+
+
 # --- both at once ------------------------------------------------------------------------------------------------------
 
 

@@ -33,7 +33,7 @@ static struct fixture {
     struct events *ev;
     struct events_listener *listener;
     struct scan *scan;
-    int opened, changed, settled, closed, song_events, problem_events;
+    int opened, changed, settled, closed, song_events, problem_events, scans_ended;
     struct row *rows;
     size_t n_rows;
 } fx;
@@ -74,6 +74,7 @@ static void on_event(void *arg, enum event_kind k, uint64_t seq, struct slice js
     (void)seq;
     assert_non_null(root);
     fx.song_events += k == EVENT_SONG && json_get(root, "song");
+    fx.scans_ended += k == EVENT_SCAN && slice_eq_str(slice_of(json_str(root, "state")), "finished");
     fx.problem_events += k == EVENT_SCAN && slice_eq_str(slice_of(json_str(root, "state")), "problem");
     cJSON_Delete(root);
 }
@@ -750,6 +751,68 @@ static void a_folder_that_appears_later_is_scanned(void **state)
     assert_string_equal(status().problem, "");
 }
 
+/* --- another scan, wished while one runs ------------------------------------------------------- */
+
+static void start_and_stand_in_a_scan(void)
+{
+    start(NULL, false);
+    scan_start(fx.scan, false);
+    while (status().files == 0)
+        uv_run(&fx.loop, UV_RUN_ONCE);
+    assert_true(status().running);
+}
+
+static void a_scan_wished_during_a_scan_runs_afterwards(void **state)
+{
+    (void)state;
+    put_many("a", 6);
+    start_and_stand_in_a_scan();
+    put("late.mp4", "x");            /* the running one may have passed it */
+    scan_start(fx.scan, false);
+    assert_int_equal(fx.settled, 0);
+    run_until(&fx.settled, 1);
+    assert_int_equal(fx.scans_ended, 2);
+    assert_int_equal(n_present(), 7);
+    assert_false(status().running);
+}
+
+static void missing_songs_accepted_during_a_scan_are_taken_out_by_the_next(void **state)
+{
+    char name[32];
+
+    (void)state;
+    put_many("a", 6);
+    start(NULL, false);
+    scan_all(false);
+    for (int i = 0; i < 5; i++) {
+        snprintf(name, sizeof name, "a%04d.mp4", i);
+        assert_int_equal(unlink(at(name)), 0);
+    }
+    scan_start(fx.scan, false);
+    while (status().files == 0)
+        uv_run(&fx.loop, UV_RUN_ONCE);
+    scan_start(fx.scan, true);
+    run_until(&fx.settled, 2);
+    assert_int_equal(n_present(), 1);
+}
+
+static void a_folder_left_out_during_a_scan_is_left_out_by_the_next(void **state)
+{
+    char theirs[PATH_MAX];
+    const char *paths[FOLDERS_LEFT_OUT] = {theirs};
+
+    (void)state;
+    put_dir("theirs");
+    put_many("a", 6);
+    put_many("theirs/b", 2);
+    snprintf(theirs, sizeof theirs, "%s", at("theirs"));
+    start_and_stand_in_a_scan();
+    scan_leave_out(fx.scan, paths);
+    run_until(&fx.settled, 1);
+    assert_int_equal(fx.scans_ended, 2);
+    assert_int_equal(n_present(), 6);
+}
+
 static void a_scan_closes_in_the_middle(void **state)
 {
     (void)state;
@@ -848,6 +911,9 @@ int main(void)
         TEST(a_folder_that_appears_later_is_scanned),
         TEST(what_could_not_be_stored_is_tried_again),
         TEST(a_hinted_file_that_could_not_be_stored_is_tried_again),
+        TEST(a_scan_wished_during_a_scan_runs_afterwards),
+        TEST(missing_songs_accepted_during_a_scan_are_taken_out_by_the_next),
+        TEST(a_folder_left_out_during_a_scan_is_left_out_by_the_next),
         TEST(a_scan_closes_in_the_middle),
     };
 
