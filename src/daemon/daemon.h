@@ -70,6 +70,7 @@ void news_judge_changed(void *arg);                  /* songs were decided by th
 void news_idle(void *arg);                           /* a part has nothing left to do */
 void news_hangup(uv_signal_t *h, int signum);        /* SIGHUP */
 void news_reloaded(void *arg, int rc, const char *changed);
+void news_settings(void *arg, const char *changed);  /* values in force changed; changed: members of the settings event */
 void news_log_level(const struct config *c);         /* the level in force */
 
 /* tell.c */

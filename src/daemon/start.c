@@ -264,6 +264,8 @@ static int start_api(struct daemon *d, struct err *e)
         .manners = d->manners,
         .keys_path = d->keys_path,
         .version = SONGBOOKD_VERSION,
+        .settings_changed = news_settings,
+        .arg = d,
         .token = d->token,
     };
     int rc;

@@ -488,6 +488,25 @@ def test_v2_by_its_column_also_with_version_1(beside):
     assert b.status()["profile"] == "v2"
 
 
+def test_publishing_is_switched_by_a_reload_of_the_configuration(beside, tmp_path):
+    conf = tmp_path / "songbookd.conf"
+    b = beside(args=["--config", str(conf)]).add("ABBA - Dancing Queen.mp4").begin()
+
+    def state_after(publish):
+        conf.write_text("[pikaraoke]\npublish = %s\n" % publish)
+        b.d.process.send_signal(signal.SIGHUP)
+        return lambda: b.status()["publish"]["wanted"] is (publish == "yes")
+
+    conf.write_text("[pikaraoke]\npublish = no\n")
+    b.d.start()
+    b.wait_songs(1)
+    assert b.status()["publish"]["state"] == "off"
+    wait_for(state_after("yes"), "publishing to be switched on")
+    b.wait_published(1)
+    wait_for(state_after("no"), "publishing to be switched off")
+    assert b.status()["publish"]["state"] == "off"
+
+
 def test_a_profile_that_changes_ends_publishing_at_once(beside):
     b = beside(args=["--set", "pikaraoke.publish=yes"]).add(name(1)).begin()
     b.d.start()
