@@ -24,6 +24,18 @@ int queue_drop(struct db *db, int64_t song_id, struct err *e)
     return stmt_run(&s);
 }
 
+int queue_unwant(struct db *db, struct song *song, struct err *e)
+{
+    struct stmt s;
+
+    if (song->wanted == 0)
+        return 0;
+    song->wanted = 0;
+    s = stmt_of(db, "UPDATE songs SET wanted = 0 WHERE id = ?", e);
+    stmt_int(&s, song->id);
+    return stmt_run(&s);
+}
+
 /* --- adding --------------------------------------------------------------------------- */
 
 enum standing_in_queue { IN_QUEUE, NOT_IN_QUEUE, MAY_NOT_QUEUE, UNKNOWN_SONG };
@@ -53,7 +65,7 @@ static int insert_row(struct db *db, int64_t id, int priority, const char *iso, 
     return stmt_run(&s);
 }
 
-/* Remembered beyond the queue: the review shows first what people wait for. */
+/* Remembered beyond the queue, until an answer names the song or a person decides: the review shows first what people wait for. */
 static int raise_wanted(struct db *db, int64_t id, int priority, struct err *e)
 {
     struct stmt s;

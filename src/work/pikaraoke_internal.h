@@ -124,6 +124,7 @@ struct queue_poll {
     struct fetch *fetch;
     struct dbq_op op;
     bool op_busy, playing;
+    bool none_soon;                   /* its queue was empty, and that is stored */
     char **paths;
     size_t n_paths;
     int64_t raised;

@@ -706,6 +706,10 @@ def test_songs_that_wait_to_be_sung_are_asked_for_first(beside, pages):
                                              " ORDER BY q.priority + q.demand DESC LIMIT 1").fetchone())[1] == 30 and r, "the priority")
     db.close()
     assert best[0].endswith(name(33))
+    assert [(row["wanted"], pathlib.Path(row["song"]["file_path"]).name) for row in b.d.get("review?below=1&limit=1")["songs"]] == [
+        ("soon", name(33))]
+    pages.queue = []
+    wait_for(lambda: all(s["wanted"] != 3 for s in b.d.songs_list()), "nobody to wait for it any more")
     pages.status = 401                      # a password: everything else goes on
     wait_for(lambda: b.status()["queue"]["state"] == "locked", "the refusal to be seen")
     b.standin.download(name(50))
