@@ -321,16 +321,6 @@ int queue_next(struct db *db, enum provider_id p, unsigned after, int64_t now_ms
 
 /* --- before a request and after a refusal --------------------------------------------- */
 
-static int note_start(struct db *db, enum provider_id p, int64_t now_ms, struct err *e)
-{
-    struct stmt s = stmt_of(db, "INSERT INTO provider_state(provider, last_start_ms) VALUES (?1, ?2)"
-                                " ON CONFLICT(provider) DO UPDATE SET last_start_ms = ?2", e);
-
-    stmt_text(&s, provider_name(p));
-    stmt_int(&s, now_ms);
-    return stmt_run(&s);
-}
-
 int queue_begin(struct db *db, int64_t song_id, enum provider_id p, int64_t now_ms, struct err *e)
 {
     /* Attempts are no part of the row's version: a person's open edit must not go stale because a provider is asked. */
@@ -350,8 +340,7 @@ int queue_begin(struct db *db, int64_t song_id, enum provider_id p, int64_t now_
     s = stmt_of(db, "UPDATE enrichment_queue SET in_flight = in_flight | ? WHERE song_id = ?", e);
     stmt_int(&s, 1 << p);
     stmt_int(&s, song_id);
-    rc = stmt_run(&s);
-    return rc ? rc : note_start(db, p, now_ms, e);
+    return stmt_run(&s);
 }
 
 static int take_attempts_back(struct db *db, int64_t song_id, int n, struct err *e)

@@ -129,7 +129,7 @@ void lane_init(struct lane *l, struct enrich *w, const struct provider *p)
     l->timer.data = l;
     w->open++;
     lane_configure(l);
-    rate_limit_restore(l->limit, l->kept.last_start_ms);
+    rate_limit_begin_full(l->limit);   /* a restart, or a loop of them, breaks no limit */
 }
 
 static void on_timer_closed(uv_handle_t *h)
@@ -253,7 +253,6 @@ void turn_sent(struct turn *t)
     l->ends[t->end].requests++;
     if (!l->first_request_at)
         l->first_request_at = lane_now(l);
-    l->kept.last_start_ms = clock_wall(l->w->d.clock);
     rate_limit_unsent(l->limit);
     t->unsent = true;
 }
@@ -337,10 +336,12 @@ static void on_token(void *arg)
     uint64_t wait_ms;
 
     apply_interval(l);   /* the slow time may be over */
-    while ((t = first_turn(l, &wait_ms)) && rate_limit_take(l->limit)) {
+    while (l->limit && (t = first_turn(l, &wait_ms)) && rate_limit_take(l->limit)) {
         turn_leave(t);
         if (t->go(t))
             break;
+        if (l->limit)
+            rate_limit_give_back(l->limit);   /* nothing was sent: the next one may go */
     }
     lane_turns_wanted(l);
     lane_fill(l);
