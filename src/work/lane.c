@@ -34,12 +34,6 @@ static const struct {
 
 static void on_token(void *arg);
 
-static void set_text(char **field, const char *value)
-{
-    free(*field);
-    *field = mem_strdup(value);
-}
-
 /* What a provider may refuse for good: the key, the User-Agent with its contact, the place that is asked. The key itself is
  * never stored: the mark tells whether anything of it was replaced since. */
 void lane_mark_key(const struct lane *l, char out[20])
@@ -106,10 +100,10 @@ void lane_configure(struct lane *l)
     enum provider_id id = l->p->id;
     bool new_key = l->key && strcmp(l->key, text_of(c, keys_of[id].key)) != 0;
 
-    set_text(&l->url, config_text(c, keys_of[id].url));
-    set_text(&l->labs_url, text_of(c, keys_of[id].labs_url));
-    set_text(&l->ca_file, config_text(c, keys_of[id].ca_file));
-    set_text(&l->key, text_of(c, keys_of[id].key));
+    mem_set_text(&l->url, config_text(c, keys_of[id].url));
+    mem_set_text(&l->labs_url, text_of(c, keys_of[id].labs_url));
+    mem_set_text(&l->ca_file, config_text(c, keys_of[id].ca_file));
+    mem_set_text(&l->key, text_of(c, keys_of[id].key));
     l->settings = (struct provider_settings){.url = l->url, .labs_url = l->labs_url, .key = l->key};
     l->interval_ms = interval_for(l->p, config_number(c, keys_of[id].rate));
     apply_interval(l);
