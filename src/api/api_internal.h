@@ -124,7 +124,8 @@ struct song_op {
     int64_t seen_version; /* of the row before the change; 0 unknown */
     bool have_song;
     struct song song;
-    int (*change)(struct db *db, struct song_op *s, struct err *e); /* fills song */
+    int64_t batch;        /* what was logged of the change; 0 nothing changed */
+    int (*change)(struct db *db, struct song_op *s, struct err *e); /* fills song and batch */
     void (*release)(struct song_op *s);
     bool wake; /* the queue may have grown */
 };

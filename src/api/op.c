@@ -94,10 +94,21 @@ static int song_op_run(struct db *db, struct api_op *o, struct err *e)
     return rc;
 }
 
+/* The new row, and what POST /undo takes to put back this change and no other. */
+static void put_changed(const struct song_op *s, struct buf *out)
+{
+    struct json_out json;
+
+    json_out_init(&json, out);
+    json_open(&json, NULL, '{');
+    song_json_members(&s->song, &json);
+    api_put_int(&json, "batch", s->batch);
+    json_close(&json, '}');
+}
+
 static bool song_op_answer(struct api_op *o, int rc)
 {
     struct song_op *s = container_of(o, struct song_op, o);
-    struct json_out out;
 
     if (rc) {
         if (rc == ERR_STALE)
@@ -105,10 +116,8 @@ static bool song_op_answer(struct api_op *o, int rc)
         return api_op_answer(o, rc);
     }
     etag_set(o->req, s->song.version);
-    if (o->out.len == 0) {
-        json_out_init(&out, &o->out);
-        song_json(&s->song, &out, NULL);
-    }
+    if (o->out.len == 0)
+        put_changed(s, &o->out);
     api_op_answer(o, 0);
     api_tell_song(o->api, &s->song);
     if (s->wake)

@@ -18,6 +18,7 @@ static int edit_change(struct db *db, struct song_op *s, struct err *e)
 {
     struct edit_op *p = container_of(s, struct edit_op, s);
 
+    p->edit.batch = &s->batch;
     return songs_edit(db, s->o.song_id, s->seen_version, &p->edit, s->o.now_ms, &s->song, e);
 }
 

@@ -176,30 +176,51 @@ void handle_song(struct request *r, void *app)
 
 /* --- forgetting ---------------------------------------------------------------------------- */
 
+/* In steps, each durable, so that an edit does not wait for thousands of songs. */
+#define FORGET_STEP 100
+
 struct forget_op {
     struct api_op o;
     int64_t *ids; /* NULL: all absent songs */
-    size_t n;
+    size_t n, at;
+    int64_t gone; /* by the last step */
     int64_t forgotten;
 };
 
 static int forget_run(struct db *db, struct api_op *o, struct err *e)
 {
     struct forget_op *f = container_of(o, struct forget_op, o);
-    int rc = 0;
+    size_t left = f->ids ? f->n - f->at : FORGET_STEP;
 
     /* an empty list is nobody, not everybody */
-    if (!f->ids || f->n)
-        rc = songs_forget(db, f->ids, f->n, &f->forgotten, e);
-    if (rc == 0)
-        buf_addf(&o->out, "{\"forgotten\":%lld}", (long long)f->forgotten);
-    return rc;
+    return songs_forget(db, f->ids ? f->ids + f->at : NULL, left < FORGET_STEP ? left : FORGET_STEP, &f->gone, e);
+}
+
+/* What is gone stays gone when a later step fails, or the service ends in the middle: the answer says so. */
+static void forget_failed(struct forget_op *f, int rc)
+{
+    struct err why = f->o.op.err;
+
+    if (f->forgotten)
+        err_set(&f->o.op.err, rc, "%lld songs are forgotten, ask again for the rest: %s", (long long)f->forgotten,
+                why.text[0] ? why.text : err_sentence(rc));
 }
 
 static bool forget_answer(struct api_op *o, int rc)
 {
+    struct forget_op *f = container_of(o, struct forget_op, o);
+
+    f->at += FORGET_STEP;
+    f->forgotten += rc ? 0 : f->gone;
+    if (rc == 0 && (f->ids ? f->at < f->n : f->gone == FORGET_STEP)) {
+        api_op_write(o, DBQ_DURABLE);
+        return false;
+    }
+    if (rc)
+        forget_failed(f, rc);
+    buf_addf(&o->out, "{\"forgotten\":%lld}", (long long)f->forgotten);
     api_op_answer(o, rc);
-    if (rc == 0)
+    if (f->forgotten)
         events_progress_changed(o->api->d.events);
     return true;
 }
@@ -246,5 +267,5 @@ void handle_forget(struct request *r, void *app)
     op->n = n;
     op->o.answer = forget_answer;
     op->o.release = forget_release;
-    api_op_write(&op->o, DBQ_DURABLE | DBQ_ALONE);
+    api_op_write(&op->o, DBQ_DURABLE);
 }

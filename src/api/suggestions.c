@@ -201,14 +201,14 @@ static int accept_change(struct db *db, struct song_op *s, struct err *e)
 {
     struct choice_op *c = container_of(s, struct choice_op, s);
 
-    return candidates_accept(db, s->o.song_id, c->candidate, s->seen_version, NULL, s->o.now_ms, &s->song, e);
+    return candidates_accept(db, s->o.song_id, c->candidate, s->seen_version, &s->batch, s->o.now_ms, &s->song, e);
 }
 
 static int reject_change(struct db *db, struct song_op *s, struct err *e)
 {
     struct choice_op *c = container_of(s, struct choice_op, s);
 
-    return candidates_reject(db, s->o.song_id, c->candidate, s->seen_version, s->o.now_ms, &s->song, e);
+    return candidates_reject(db, s->o.song_id, c->candidate, s->seen_version, &s->batch, s->o.now_ms, &s->song, e);
 }
 
 static void choose(struct request *r, struct api *a, int (*change)(struct db *db, struct song_op *s, struct err *e))

@@ -30,11 +30,11 @@ struct buf {
     char *data;
     size_t len;
     size_t cap;
-    size_t max;      /* largest len; SIZE_MAX for none */
+    size_t max;      /* largest len */
     bool overflow;
 };
 
-void buf_init(struct buf *b, size_t max);                    /* max 0 means no bound */
+void buf_init(struct buf *b, size_t max);                    /* max 0: no bound (half of SIZE_MAX) */
 void buf_deinit(struct buf *b);
 void buf_reset(struct buf *b);                               /* empties, keeps the memory */
 char *buf_detach(struct buf *b);                             /* returns new NUL-terminated memory (caller frees); b is empty */

@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
-static enum log_level threshold = LOG_INFO;
+static atomic_int threshold = LOG_INFO; /* set by the loop, read by the pool's threads, too */
 
 static const struct {
     const char *name;
@@ -30,23 +30,25 @@ void log_set_level(enum log_level level)
 
 bool log_enabled(enum log_level level)
 {
-    return level <= threshold;
+    return (int)level <= threshold;
 }
 
 /* JOURNAL_STREAM is "device:inode" of the stream systemd connected. */
 static bool to_journal(void)
 {
-    static int known = -1;
+    static atomic_int known = -1; /* threads that come first at once find the same */
     const char *s;
     unsigned long long dev, ino;
     struct stat st;
+    int yes = known;
 
-    if (known >= 0)
-        return known;
+    if (yes >= 0)
+        return yes;
     s = getenv("JOURNAL_STREAM");
-    known = s && sscanf(s, "%llu:%llu", &dev, &ino) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
-            st.st_dev == dev && st.st_ino == ino;
-    return known;
+    yes = s && sscanf(s, "%llu:%llu", &dev, &ino) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
+          st.st_dev == dev && st.st_ino == ino;
+    known = yes;
+    return yes;
 }
 
 static void mask(char *value)

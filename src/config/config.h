@@ -113,6 +113,8 @@ int token_file_read(const char *path, char **token, struct err *e);
 char *default_database_path(void);
 char *default_socket_path(void);
 char *default_config_path(void);      /* the first that exists, or NULL */
+char *default_config_place(void);     /* where a new one belongs; NULL without a home */
+#define SYSTEM_CONFIG "/etc/songbookd/songbookd.conf"
 /* Where PiKaraoke keeps its database below a home. */
 #define PIKARAOKE_FILE ".pikaraoke/pikaraoke.db"
 /* Where that usually is: NULL-terminated, the likeliest first; new memory, each and all. */

@@ -77,6 +77,18 @@ static char *existing(char *path)
     return NULL;
 }
 
+char *default_config_place(void)
+{
+    char *d = env_directory("CONFIGURATION_DIRECTORY");
+
+    if (d)
+        return below(d, CONFIG_FILE);
+    if (geteuid() == 0)
+        return mem_strdup(SYSTEM_CONFIG);
+    d = xdg_home("XDG_CONFIG_HOME", ".config");
+    return d ? below(d, "songbookd/" CONFIG_FILE) : NULL;
+}
+
 char *default_config_path(void)
 {
     char *d = env_directory("CONFIGURATION_DIRECTORY"), *path = NULL;
@@ -86,7 +98,7 @@ char *default_config_path(void)
     if (path)
         return path;
     if (geteuid() == 0)
-        return existing(mem_strdup("/etc/songbookd/" CONFIG_FILE));
+        return existing(mem_strdup(SYSTEM_CONFIG));
     d = xdg_home("XDG_CONFIG_HOME", ".config");
     return d ? existing(below(d, "songbookd/" CONFIG_FILE)) : NULL;
 }

@@ -146,5 +146,7 @@ int cmd_parse(struct ctl *ctl, int argc, char **argv);
 int cmd_answers(struct ctl *ctl, int argc, char **argv);   /* ctl_answers.c */
 int cmd_setup(struct ctl *ctl, int argc, char **argv);
 int cmd_doctor(struct ctl *ctl, int argc, char **argv);
+/* What a person types to start (or "restart") the service here, of the system or of this user; returns new. */
+char *start_command(bool system, const char *verb);
 
 #endif

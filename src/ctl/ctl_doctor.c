@@ -26,6 +26,7 @@
 #define DISK_LOW (512u << 20)
 #define MEMORY_LOW (64 << 10) /* kB available */
 #define FILES_LOW 128         /* connections, streams, requests and the database together need fewer */
+#define NETWORK_REMEDY "is the cable in, the Wi-Fi up? Songs keep what their names say, and wait"
 
 enum grade { GRADE_OK, GRADE_NOTE, GRADE_WARN, GRADE_BAD };
 
@@ -33,10 +34,13 @@ struct doctor {
     struct ctl *ctl;
     struct config *config;
     const char *config_path;
+    char *file;      /* that was read; NULL without one */
+    bool system;     /* the service is the system's, as far as can be told */
     char *database;
     cJSON *progress; /* the daemon's; NULL when none answers */
     cJSON *settings;
-    struct json_out *out; /* --json; NULL for lines */
+    int reached, unreached; /* services, by their test request */
+    struct json_out *out;   /* --json; NULL for lines */
     enum grade worst;
 };
 
@@ -91,9 +95,17 @@ static void keep_first(const char *line, void *arg)
         snprintf(f->text, sizeof f->text, "%s", line);
 }
 
+/* A person asks about the service of the system unless there is one of their own. */
+static char *usual_config(void)
+{
+    char *own = default_config_path();
+
+    return own || access(SYSTEM_CONFIG, R_OK) != 0 ? own : mem_strdup(SYSTEM_CONFIG);
+}
+
 static void check_configuration(struct doctor *d)
 {
-    char *place = d->config_path ? mem_strdup(d->config_path) : default_config_path();
+    char *place = d->config_path ? mem_strdup(d->config_path) : usual_config();
     struct told_first first = {"", 0};
     struct err e = {0};
     int rc = place ? config_read_file(d->config, place, keep_first, &first) : 0;
@@ -109,7 +121,20 @@ static void check_configuration(struct doctor *d)
         find(d, GRADE_BAD, "configuration", NULL, "%s", err_text(&e));
     else
         find(d, GRADE_OK, "configuration", NULL, "%s", place);
-    free(place);
+    d->system = !place || strcmp(place, SYSTEM_CONFIG) == 0;
+    d->file = place;
+}
+
+static void find_no_daemon(struct doctor *d)
+{
+    char *start = start_command(d->system, "start");
+    char *remedy = strncmp(start, "songbookd", 9) == 0
+                       ? mem_strdup("start it: songbookd")
+                       : mem_printf("%s; why it did not: journalctl %s songbookd", start, d->system ? "-u" : "--user -u");
+
+    find(d, GRADE_BAD, "service", remedy, "no songbookd answers");
+    free(remedy);
+    free(start);
 }
 
 static void check_daemon(struct doctor *d)
@@ -131,8 +156,7 @@ static void check_daemon(struct doctor *d)
         find(d, GRADE_OK, "service", NULL, "songbookd %s answers, the worker is %s", json_str(d->progress, "version"),
              json_str(d->progress, "state"));
     else
-        find(d, GRADE_BAD, "service", "systemctl start songbookd, or --user; then 'journalctl -u songbookd' tells why",
-             "no songbookd answers");
+        find_no_daemon(d);
 }
 
 static void check_clock(struct doctor *d)
@@ -163,42 +187,72 @@ static long count_files(const char *folder)
     return n;
 }
 
-static void check_folder(struct doctor *d, const char *folder)
+/* problem: the daemon's sentence about this folder, whose view counts; else NULL. */
+static void check_folder(struct doctor *d, const char *folder, const char *problem)
 {
     long n = count_files(folder);
-    int why = errno;
+    bool closed = n < 0 && errno == EACCES;
+    char *what = problem ? mem_strdup(problem) : mem_printf("%s: %s", folder, n < 0 ? strerror(errno) : "it is empty");
 
-    if (n > 0)
-        find(d, GRADE_OK, "song folder", NULL, "%s has %ld entries", folder, n);
-    else if (n == 0)
-        find(d, GRADE_WARN, "song folder", "is the disk mounted?", "%s is empty", folder);
-    else
+    if (n < 0 && !closed)
         find(d, GRADE_BAD, "song folder",
-             why == EACCES ? "let its user read it, see 'songbookctl setup'" : "mount it, or mend library.folders", "%s: %s",
-             folder, strerror(why));
+             "mount or make it, or name another in the configuration: folders = DIR, below [library]", "%s", what);
+    else if (closed || (n > 0 && problem))
+        find(d, GRADE_BAD, "song folder",
+             d->system ? "let the service's user read it: 'sudo songbookctl setup' tells how"
+                       : "'songbookctl setup' tells how to open it",
+             "%s", what);
+    else if (n == 0)
+        find(d, GRADE_WARN, "song folder", "is the disk mounted?", "%s", what);
+    else
+        find(d, GRADE_OK, "song folder", NULL, "%s has %ld entries", folder, n);
+    free(what);
+}
+
+struct folders_checked {
+    const char *problem;     /* of the daemon's last full look; told with the folder that it names */
+    bool told;
+    int n;
+};
+
+static void check_one(struct doctor *d, const char *folder, struct folders_checked *f)
+{
+    bool meant = f->problem && strstr(f->problem, folder);
+
+    check_folder(d, folder, meant ? f->problem : NULL);
+    f->told = f->told || meant;
+    f->n++;
+}
+
+static void check_no_folder(struct doctor *d)
+{
+    const char *home = getenv("HOME");
+    char *usual = mem_printf("%s/pikaraoke-songs", home ? home : "");
+
+    if (access(usual, F_OK) == 0)
+        check_folder(d, usual, NULL);
+    else
+        find(d, GRADE_BAD, "song folder", "name yours in the configuration: folders = DIR, below [library]",
+             "none is named, and there is no %s", usual);
+    free(usual);
 }
 
 /* The folders of the running daemon, which may have got them on its command line; else those of the file. */
 static void check_folders(struct doctor *d)
 {
     const cJSON *list = json_get(json_get(d->settings, "library.folders"), "value");
-    const char *home = getenv("HOME");
-    const char *problem = json_str(json_get(d->progress, "scan"), "problem");
-    int n = 0;
+    struct folders_checked f = {.problem = json_str(json_get(d->progress, "scan"), "problem")};
 
-    if (problem)
-        find(d, GRADE_BAD, "song folder", "mount it, or let the service's user read it (songbookctl setup)", "%s", problem);
     if (list)
-        for (const cJSON *x = json_first(list); x; x = json_next(list, x), n++)
-            check_folder(d, cJSON_IsString(x) ? x->valuestring : "");
+        for (const cJSON *x = json_first(list); x; x = json_next(list, x))
+            check_one(d, cJSON_IsString(x) ? x->valuestring : "", &f);
     else
-        for (; (size_t)n < config_count(d->config, OPT_LIBRARY_FOLDERS); n++)
-            check_folder(d, config_at(d->config, OPT_LIBRARY_FOLDERS, (size_t)n));
-    if (n == 0) {
-        char *usual = mem_printf("%s/pikaraoke-songs", home ? home : "");
-        check_folder(d, usual);
-        free(usual);
-    }
+        for (size_t i = 0; i < config_count(d->config, OPT_LIBRARY_FOLDERS); i++)
+            check_one(d, config_at(d->config, OPT_LIBRARY_FOLDERS, i), &f);
+    if (f.n == 0)
+        check_no_folder(d);
+    if (f.problem && !f.told)
+        find(d, GRADE_BAD, "song folder", "mount it, or let the service's user read it (songbookctl setup)", "%s", f.problem);
 }
 
 /* Of the daemon, when it tells; else the default of whoever runs this. */
@@ -282,12 +336,19 @@ static void check_name_lookup(struct doctor *d)
     int rc = getaddrinfo("musicbrainz.org", "443", &hints, &found);
 
     if (rc)
-        find(d, GRADE_WARN, "network", "check the connection; songs keep what their names say", "musicbrainz.org: %s",
-             gai_strerror(rc));
+        find(d, GRADE_WARN, "network", NETWORK_REMEDY, "musicbrainz.org: %s", gai_strerror(rc));
     else
         find(d, GRADE_OK, "network", NULL, "names are resolved");
     if (found)
         freeaddrinfo(found);
+}
+
+static void find_key(struct doctor *d, const char *name, const char *title)
+{
+    char *remedy = mem_printf("set your own: songbookctl settings API_KEYS.%s=-", name);
+
+    find(d, GRADE_BAD, name, remedy, "%s refuses the key", title);
+    free(remedy);
 }
 
 /* One request to a provider, made by the daemon. */
@@ -303,9 +364,11 @@ static void test_provider(struct doctor *d, const char *name, const char *title)
     else if (json_bool(r.json, "ok", false))
         find(d, GRADE_OK, name, NULL, "%s answers", title);
     else if (strcmp(kind, "key") == 0)
-        find(d, GRADE_BAD, name, "set your own: songbookctl settings API_KEYS.<service>=-", "%s refuses the key", title);
+        find_key(d, name, title);
     else
         find(d, GRADE_WARN, name, "it is tried again by itself", "%s: %s", title, detail ? detail : kind);
+    d->reached += kind && strcmp(kind, "offline") != 0;
+    d->unreached += kind && strcmp(kind, "offline") == 0;
     reply_deinit(&r);
     free(body);
 }
@@ -319,22 +382,28 @@ static void check_provider(struct doctor *d, const cJSON *p)
     if (strcmp(state, "disabled") == 0)
         find(d, GRADE_NOTE, name, NULL, "%s is switched off", title);
     else if (strcmp(state, "needs_key") == 0)
-        find(d, GRADE_NOTE, name, "a free one makes it quicker: https://www.last.fm/api/account/create",
+        find(d, GRADE_NOTE, name,
+             "it is free: https://www.last.fm/api/account/create, then 'songbookctl settings API_KEYS.lastfm=-'",
              "%s is not asked without a key of your own", title);
     else if (strcmp(state, "key_refused") == 0)
-        find(d, GRADE_BAD, name, "set another: songbookctl settings API_KEYS.<service>=-", "%s refused the key", title);
+        find_key(d, name, title);
     else
         test_provider(d, name, title);
 }
 
+/* Each service by itself, then what that says about the network. */
 static void check_network(struct doctor *d)
 {
     const cJSON *providers = json_get(d->progress, "providers");
 
-    if (!providers)
-        check_name_lookup(d);
     for (const cJSON *p = providers ? providers->child : NULL; p; p = p->next)
         check_provider(d, p);
+    if (d->reached)
+        find(d, GRADE_OK, "network", NULL, "services are reached");
+    else if (d->unreached)
+        find(d, GRADE_WARN, "network", NETWORK_REMEDY, "no service can be reached");
+    else
+        check_name_lookup(d);
 }
 
 static const char *secret_in_file(const struct config *c)
@@ -348,7 +417,7 @@ static const char *secret_in_file(const struct config *c)
 static void check_keys(struct doctor *d)
 {
     char *folder = mem_strdup(d->database), *slash = strrchr(folder, '/'), *keys;
-    const char *secret = secret_in_file(d->config), *file = d->config_path ? d->config_path : "/etc/songbookd/songbookd.conf";
+    const char *secret = secret_in_file(d->config);
     struct stat st;
 
     if (slash)
@@ -356,9 +425,9 @@ static void check_keys(struct doctor *d)
     keys = mem_printf("%s/songbookd.keys", folder);
     if (stat(keys, &st) == 0 && st.st_mode & 077)
         find(d, GRADE_BAD, "keys", "chmod 600 on it: songbookd refuses to start", "others can read '%s'", keys);
-    else if (secret && stat(file, &st) == 0 && st.st_mode & 004)
+    else if (secret && d->file && stat(d->file, &st) == 0 && st.st_mode & 004)
         find(d, GRADE_WARN, "keys", "chmod 640 on it, or use 'songbookctl settings API_KEYS.NAME=-' or /etc/credstore",
-             "every user of this machine can read '%s' in '%s'", secret, file);
+             "every user of this machine can read '%s' in '%s'", secret, d->file);
     else
         find(d, GRADE_OK, "keys", NULL, "no key lies open");
     free(folder);
@@ -444,5 +513,6 @@ int cmd_doctor(struct ctl *ctl, int argc, char **argv)
     cJSON_Delete(d.settings);
     config_free(d.config);
     free(d.database);
+    free(d.file);
     return print_finish(d.worst == GRADE_BAD ? EXIT_FAILED : EXIT_FINE);
 }

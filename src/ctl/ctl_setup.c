@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,6 @@
 #include "ctl/pikaraoke_place.h"
 
 #define SERVICE_USER "songbookd"
-#define SYSTEM_CONFIG "/etc/songbookd/songbookd.conf"
 #define PATH_SHOWN_MAX 180       /* a line of the configuration file has at most 198 bytes */
 
 struct setup {
@@ -76,15 +76,10 @@ static void put_file(struct buf *b, const struct setup *s)
 
 /* --- writing it ---------------------------------------------------------------------------------- */
 
+/* Where the program that it is for looks: root's is that of the system service. */
 static char *config_place(const struct setup *s)
 {
-    const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-
-    if (s->system)
-        return mem_strdup(SYSTEM_CONFIG);
-    if (xdg && xdg[0] == '/')
-        return mem_printf("%s/songbookd/songbookd.conf", xdg);
-    return home && home[0] == '/' ? mem_printf("%s/.config/songbookd/songbookd.conf", home) : NULL;
+    return s->system && geteuid() != 0 ? mem_strdup(SYSTEM_CONFIG) : default_config_place();
 }
 
 static void make_folders(char *path)
@@ -139,6 +134,15 @@ static void tell(const char *name, char *owned)
     free(owned);
 }
 
+/* Whether the folder is that user's own; NULL is whoever runs this. */
+static bool is_owner(const char *user, const char *folder)
+{
+    const struct passwd *u = user ? getpwnam(user) : NULL;
+    struct stat st;
+
+    return stat(folder, &st) == 0 && st.st_uid == (u ? u->pw_uid : geteuid());
+}
+
 /* A folder the service cannot enter is the trap of a system service: homes are closed to others on Debian 12 and later. */
 static void tell_access(const struct setup *s)
 {
@@ -147,9 +151,10 @@ static void tell_access(const struct setup *s)
     char *bar = s->found.songs ? folder_that_bars(user, s->found.songs, &pass_only) : NULL;
 
     if (bar) {
+        bool own = is_owner(user, bar);
         tell("", mem_printf("%s cannot %s '%s'; allow it:", s->system ? "the user " SERVICE_USER : "you",
                             pass_only ? "pass through" : "read", bar));
-        tell("", mem_printf("  chmod o+%s '%s'", pass_only ? "x" : "rx", bar));
+        tell("", mem_printf("  %schmod %c+%s '%s'", own ? "" : "sudo ", own ? 'u' : 'o', pass_only ? "x" : "rx", bar));
         if (s->system)
             print_field("", "or run it as the user of PiKaraoke: systemctl --user enable --now songbookd");
     }
@@ -161,7 +166,7 @@ static void tell_found(const struct setup *s)
     const struct pikaraoke_place *p = &s->found;
 
     if (!p->home) {
-        print_field("PiKaraoke", "not found; name the song folder in [library] folders=");
+        print_field("PiKaraoke", "not found, and it need not be there");
         return;
     }
     tell("PiKaraoke", mem_printf("%s%s", p->home, p->running ? ", it is running" : ""));
@@ -171,10 +176,28 @@ static void tell_found(const struct setup *s)
         tell("song folder", mem_printf("%s (%s), %ld files and folders", p->songs, p->said_by, p->files));
     else
         tell("song folder", p->songs ? mem_printf("%s, which cannot be read", p->songs) : mem_strdup("none yet"));
-    print_field("its database", p->database ? p->database : "none yet");
+    print_field("its database", p->database ? p->database : "none yet (PiKaraoke keeps one from version 1.20 on)");
     if ((p->songs && !can_stand(p->songs)) || (p->database && !can_stand(p->database)))
         print_field("", "a path like that cannot stand in the configuration: make a link with a plain name, and name it there");
     tell_access(s);
+}
+
+/* A file from before PiKaraoke came, as the package writes it, names no folder. */
+static bool names_no_folder(const char *path)
+{
+    struct config *c = config_new();
+    bool none = config_read_file(c, path, NULL, NULL) == 0 && config_count(c, OPT_LIBRARY_FOLDERS) == 0;
+
+    config_free(c);
+    return none;
+}
+
+static void tell_kept(const struct setup *s, const char *path)
+{
+    tell("configuration", mem_printf("%s is there and stays", path));
+    print_field("", found_value(s, OPT_LIBRARY_FOLDERS) && names_no_folder(path)
+                        ? "it names no song folder: --force writes what was found, and keeps the old one"
+                        : "--force writes a new one, and keeps the old one");
 }
 
 static int store(const struct setup *s)
@@ -190,7 +213,7 @@ static int store(const struct setup *s)
     buf_init(&text, 0);
     put_file(&text, s);
     if (access(path, F_OK) == 0 && !s->force) {
-        tell("configuration", mem_printf("%s is there and stays (--force writes a new one)", path));
+        tell_kept(s, path);
     } else {
         rc = write_config(s, path, &text);
         if (rc == EXIT_FINE)
@@ -199,6 +222,24 @@ static int store(const struct setup *s)
     buf_deinit(&text);
     free(path);
     return rc;
+}
+
+char *start_command(bool system, const char *verb)
+{
+    if (access("/run/systemd/system", F_OK) != 0)   /* as sd_booted(3) has it */
+        return mem_strdup("songbookd");
+    return mem_printf("%ssystemctl %s%s songbookd", system && geteuid() != 0 ? "sudo " : "", system ? "" : "--user ", verb);
+}
+
+static void tell_next(const struct setup *s)
+{
+    char *start = start_command(s->system, s->force ? "restart" : "enable --now");
+    bool named = found_value(s, OPT_LIBRARY_FOLDERS) != NULL;
+
+    if (!named)
+        print_field("next", "name the folder of your songs there: folders = DIR, below [library]");
+    tell(named ? "next" : "", mem_printf("%s%s; songbookctl doctor", named ? "" : "then ", start));
+    free(start);
 }
 
 int cmd_setup(struct ctl *ctl, int argc, char **argv)
@@ -216,6 +257,7 @@ int cmd_setup(struct ctl *ctl, int argc, char **argv)
         return rc;
     if (s.home && (s.home[0] != '/' || access(s.home, X_OK)))
         return args_refuse(ctl, "'--home %s' is no folder that can be entered; give a whole path", s.home);
+    s.system = s.system || geteuid() == 0;
     pikaraoke_find(s.home, s.system, &s.found);
     if (s.dry_run) {
         buf_init(&text, 0);
@@ -227,8 +269,7 @@ int cmd_setup(struct ctl *ctl, int argc, char **argv)
         tell_found(&s);
         rc = store(&s);
         if (rc == EXIT_FINE)
-            print_field("next", s.system ? "systemctl enable --now songbookd; songbookctl doctor"
-                                         : "systemctl --user enable --now songbookd; songbookctl doctor");
+            tell_next(&s);
     }
     pikaraoke_place_deinit(&s.found);
     return print_finish(rc);

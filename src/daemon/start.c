@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "build_config.h"
@@ -218,16 +219,6 @@ static int start_work(struct daemon *d, struct err *e)
 
 /* --- the server ------------------------------------------------------------------------------- */
 
-/* /run is empty after each start of the machine, and who runs no desktop may lack a state folder. What fails here is told by
- * the socket that cannot be made. */
-static void make_folders_of(char *path)
-{
-    for (char *p = path + 1; (p = strchr(p, '/')); *p++ = '/') {
-        *p = '\0';
-        mkdir(path, 0755);
-    }
-}
-
 static int listen_all(struct daemon *d, struct err *e)
 {
     const char *socket_path = config_text(d->config, OPT_SERVER_SOCKET);
@@ -237,8 +228,10 @@ static int listen_all(struct daemon *d, struct err *e)
     for (size_t i = 0; rc == 0 && i < config_count(d->config, OPT_SERVER_LISTEN); i++)
         if (strcmp(config_at(d->config, OPT_SERVER_LISTEN, i), "none") != 0)
             rc = http_server_listen_tcp(d->server, config_at(d->config, OPT_SERVER_LISTEN, i), e);
+    /* /run is empty after each start of the machine, and who runs no desktop may lack a state folder. What fails here is told
+     * by the socket that cannot be made. */
     if (usual)
-        make_folders_of(usual);
+        folders_make(usual, NULL);
     if (rc == 0 && strcmp(socket_path, "none") != 0)
         rc = http_server_listen_unix(d->server, usual ? usual : socket_path, 0660, e);
     free(usual);

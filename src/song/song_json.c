@@ -24,12 +24,11 @@ static void put_locked(struct json_out *o, unsigned locked)
     json_close(o, ']');
 }
 
-void song_json(const struct song *s, struct json_out *o, const char *key)
+void song_json_members(const struct song *s, struct json_out *o)
 {
     char *uri = file_uri(slice_of(s->file_path));
     char stamp[32];
 
-    json_open(o, key, '{');
     json_put_int(o, "id", s->id);
     json_put_str(o, "file_path", s->file_path);
     json_put_str(o, "file_uri", uri);
@@ -63,6 +62,12 @@ void song_json(const struct song *s, struct json_out *o, const char *key)
         clock_iso(s->added_ms, stamp);
     json_put_str(o, "added_at", s->added_ms ? stamp : NULL);
     json_put_int(o, "version", s->version);
-    json_close(o, '}');
     free(uri);
+}
+
+void song_json(const struct song *s, struct json_out *o, const char *key)
+{
+    json_open(o, key, '{');
+    song_json_members(s, o);
+    json_close(o, '}');
 }

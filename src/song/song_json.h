@@ -10,5 +10,7 @@
  *  "present","locked":[names],"language","order_unsure","duplicate","wanted","sung","added_at","version"}; absent values are
  *  null. key as in json.h. */
 void song_json(const struct song *s, struct json_out *o, const char *key);
+/* The same without the braces, for an object that says more of the song. */
+void song_json_members(const struct song *s, struct json_out *o);
 
 #endif

@@ -1,4 +1,4 @@
-/* Answers out and in; see answers.h. */
+/* Answers out, in, and forgotten; see answers.h. */
 #include "store/answers.h"
 
 #include <stdlib.h>
@@ -159,5 +159,72 @@ int answers_take(struct db *db, const cJSON *answer, int64_t now_ms, struct answ
     rc = store_newer(db, provider, pair, at_ms < now_ms ? at_ms : now_ms, candidates, taken, e);
     free(pair);
     free(candidates);
+    return rc;
+}
+
+/* --- forgetting ------------------------------------------------------------------------------- */
+
+struct place {
+    char *provider; /* owned */
+    const char *pair;
+};
+
+/* The place of the row that comes `most` rows later: new memory, NULL when there are fewer. */
+static int place_later(struct db *db, const struct place *from, int most, char **later, struct err *e)
+{
+    struct stmt s = stmt_of(db,
+                            "SELECT provider || ':' || pair_key FROM answers WHERE (provider, pair_key) > (?, ?)"
+                            " ORDER BY provider, pair_key LIMIT 1 OFFSET ?",
+                            e);
+
+    stmt_text(&s, from->provider);
+    stmt_text(&s, from->pair);
+    stmt_int(&s, most - 1);
+    *later = stmt_row(&s) ? mem_strdup(col_text(&s, 0)) : NULL;
+    return stmt_end(&s);
+}
+
+/* to NULL: up to the end. */
+static int forget_between(struct db *db, const struct place *from, const struct place *to, int64_t now_ms, struct err *e)
+{
+    struct stmt s = to ? stmt_of(db,
+                                 "DELETE FROM answers WHERE at_ms < iif(candidates IS NULL, ?, ?)"
+                                 " AND (provider, pair_key) > (?, ?) AND (provider, pair_key) <= (?, ?)",
+                                 e)
+                       : stmt_of(db,
+                                 "DELETE FROM answers WHERE at_ms < iif(candidates IS NULL, ?, ?)"
+                                 " AND (provider, pair_key) > (?, ?)",
+                                 e);
+
+    stmt_int(&s, now_ms - ANSWER_NOT_FOUND_MS);
+    stmt_int(&s, now_ms - ANSWER_FOUND_MS);
+    stmt_text(&s, from->provider);
+    stmt_text(&s, from->pair);
+    if (to) {
+        stmt_text(&s, to->provider);
+        stmt_text(&s, to->pair);
+    }
+    return stmt_run(&s);
+}
+
+int answers_forget(struct db *db, int64_t now_ms, int most, char **place, int64_t *gone, struct err *e)
+{
+    struct place from, to = {0};
+    char *later = NULL;
+    int rc = read_after(*place, &from.provider, &from.pair, e);
+
+    *gone = 0;
+    if (rc == 0)
+        rc = place_later(db, &from, most, &later, e);
+    if (rc == 0 && later)
+        rc = read_after(later, &to.provider, &to.pair, e);
+    if (rc == 0)
+        rc = forget_between(db, &from, later ? &to : NULL, now_ms, e);
+    if (rc == 0)
+        *gone = db_changed(db);
+    free(from.provider);
+    free(to.provider);
+    free(*place);
+    *place = later;
     return rc;
 }

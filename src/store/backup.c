@@ -101,14 +101,22 @@ static int check_counts(struct checker *c)
     return rc;
 }
 
-/* FTS5 compares its index with the songs; it is told so by what looks like a write. */
-static void check_index(struct checker *c)
+/* FTS5 compares its index with the songs; it is told so by what looks like a write, which needs the newest state of the database:
+ * in the snapshot of the other checks SQLite refuses it once somebody has written since. A transaction of its own waits for its
+ * turn. Where nothing can be written (a read-only medium) it is left out. */
+static int check_index(struct checker *c)
 {
     struct err e = {0};
+    int rc = db_exec(c->db, "PRAGMA query_only = OFF; BEGIN IMMEDIATE", &e);
 
-    if (db_exec(c->db, "PRAGMA query_only = OFF", &e) == 0 &&
-        db_exec(c->db, "INSERT INTO songs_fts(songs_fts, rank) VALUES ('integrity-check', 1)", &e) == ERR_DATABASE)
+    if (rc == 0)
+        rc = db_exec(c->db, "INSERT INTO songs_fts(songs_fts, rank) VALUES ('integrity-check', 1)", &e);
+    db_rollback(c->db);
+    if (rc == ERR_DATABASE)
         found(c, "the search index does not fit the songs");
+    if (rc == ERR_BUSY)
+        return err_set(c->e, rc, "the search index was not checked, because others were writing all the time; try again");
+    return 0;
 }
 
 /* A file of an older version is checked as a file; our promises are those of the present schema. */
@@ -142,10 +150,8 @@ static int check_all(struct checker *c, int64_t *songs)
         s = stmt_of_text(c->db, "SELECT count(*) FROM songs", c->e);
         rc = stmt_run_int(&s, songs) < 0 ? s.rc : 0;
     }
-    if (rc == 0)
-        check_index(c);
     db_rollback(c->db);
-    return rc;
+    return rc ? rc : check_index(c);
 }
 
 int database_check(const char *path, void (*problem)(const char *line, void *arg), void *arg, int64_t *songs, struct err *e)

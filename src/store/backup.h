@@ -1,7 +1,8 @@
 /* Looking after the database file as a whole: check, back up, restore.
  *
  * Synchronous; used by songbookctl, and by db_open before it changes the schema. check and backup may run beside a working
- * daemon: they read one snapshot. restore needs the database for itself.
+ * daemon: they read one snapshot, and check takes a turn as a writer for the search index. restore needs the database for
+ * itself.
  */
 #ifndef SONGBOOKD_STORE_BACKUP_H
 #define SONGBOOKD_STORE_BACKUP_H
@@ -11,7 +12,7 @@
 
 /* Integrity of every page, foreign keys, the search index, and what our own counts and marks promise. problem(line) is called
  * for each finding, at most 100 times. Returns how many there were, or ERR_NOT_FOUND, ERR_DATABASE (none of ours, newer, or
- * too damaged to be read), ERR_IO. Nothing is changed. *songs: rows of songs. */
+ * too damaged to be read), ERR_BUSY (no turn for the search index), ERR_IO. Nothing is changed. *songs: rows of songs. */
 int database_check(const char *path, void (*problem)(const char *line, void *arg), void *arg, int64_t *songs, struct err *e);
 
 /* One whole, checked copy of the database as of now, in a file that needs no other beside it (mode 0600). Written under another

@@ -374,12 +374,13 @@ static int restore_parsed(struct decision *d)
     return rc;
 }
 
-int candidates_reject(struct db *db, int64_t song_id, int64_t candidate_id, int64_t if_version, int64_t now_ms, struct song *out,
-                      struct err *e)
+int candidates_reject(struct db *db, int64_t song_id, int64_t candidate_id, int64_t if_version, int64_t *batch, int64_t now_ms,
+                      struct song *out, struct err *e)
 {
     struct decision d;
     int rc = decision_load(&d, db, song_id, candidate_id, if_version, now_ms, e);
 
+    d.batch = batch;
     if (rc == 0)
         rc = set_rejected(&d, true);
     if (rc == 0 && is_in_use(&d))

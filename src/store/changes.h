@@ -35,7 +35,8 @@ struct evidence_row {      /* borrowed */
     bool chosen;           /* takes the mark from the field's other rows */
 };
 int evidence_put(struct db *db, int64_t song_id, const struct evidence_row *row, int64_t now_ms, struct err *e);
-/* Marks the newest row of the field with that value as the present one (none when there is no such row). */
+/* Marks the newest row of the field with that value as the present one (none when there is no such row); one that a person
+ * refused only where no other says it: after an undo of the refusal. */
 int evidence_choose(struct db *db, int64_t song_id, const char *field, const char *value, struct err *e);
 /* The value of a source for a field: *value is new memory, or NULL when there is none; *score (may be NULL) its score when it
  * exists. 0 or ERR_: a value that could not be read is not one that is empty. */

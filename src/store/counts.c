@@ -85,11 +85,14 @@ static int read_totals(struct db *db, struct counts *out, struct err *e)
 int counts_read(struct db *db, struct counts *out, struct err *e)
 {
     struct stmt s = stmt_of(db, "SELECT key, n FROM counts", e);
-    int rc;
+    struct counts c = {0};
+    int rc = take_rows(&s, &c);
 
-    memset(out, 0, sizeof *out);
-    rc = take_rows(&s, out);
-    return rc ? rc : read_totals(db, out, e);
+    if (rc == 0)
+        rc = read_totals(db, &c, e);
+    if (rc == 0)
+        *out = c;
+    return rc;
 }
 
 /* The worklist said in other words than the triggers say it. */

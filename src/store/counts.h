@@ -25,6 +25,7 @@ struct counts {
     /* from enrichment_state */
     int64_t total_processed, total_enriched, total_failed;
 };
+/* *out is untouched on failure: the last true numbers are better than half of the new ones. */
 int counts_read(struct db *db, struct counts *out, struct err *e);
 /* Open songs whose confidence, as shown, is below that many hundredths. */
 int64_t counts_below(const struct counts *c, int percent);

@@ -7,12 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -152,22 +154,7 @@ static int check_pages(const char *path, struct err *e)
     return rc;
 }
 
-/* --- folders, lock, file -------------------------------------------------------------- */
-
-static int make_parents(const char *path, struct err *e)
-{
-    char *copy = mem_strdup(path);
-    int rc = 0;
-
-    for (char *p = copy + 1; rc == 0 && copy[0] && (p = strchr(p, '/')); p++) {
-        *p = '\0';
-        if (mkdir(copy, 0755) && errno != EEXIST)
-            rc = err_set(e, ERR_IO, "cannot make the folder '%s': %s", copy, strerror(errno));
-        *p = '/';
-    }
-    free(copy);
-    return rc;
-}
+/* --- lock, file ----------------------------------------------------------------------- */
 
 int db_lock(const char *path, int *fd, struct err *e)
 {
@@ -217,10 +204,23 @@ static struct db *db_new(bool reader)
     return db;
 }
 
+/* SQLite opens its files as it is told here, so that reading them writes nothing either. Once for the whole process. */
+static void read_unseen(void)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+
+    if (vfs && vfs->iVersion >= 3 && vfs->xSetSystemCall)
+        vfs->xSetSystemCall(vfs, "open", (sqlite3_syscall_ptr)file_open_unseen);
+}
+
 /* One thread at a time uses a connection, handed over by the pool: SQLite's own mutexes are not needed. */
 static int connect_file(struct db *db, const char *path, struct err *e)
 {
-    int rc = sqlite3_open_v2(path, &db->h, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    int rc;
+
+    pthread_once(&once, read_unseen);
+    rc = sqlite3_open_v2(path, &db->h, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 
     if (rc != SQLITE_OK)
         return db_fail(db, rc, e);
@@ -305,7 +305,7 @@ int db_open(const char *path, struct db **out, struct err *e)
     int rc;
 
     *out = NULL;
-    rc = make_parents(path, e);
+    rc = folders_make(path, e);
     if (rc == 0)
         rc = db_lock(path, &db->lock_fd, e);
     if (rc == 0)
@@ -411,11 +411,6 @@ void db_rollback_to(struct db *db)
         return;
     run(db, "ROLLBACK TO op", NULL);
     run(db, "RELEASE op", NULL);
-}
-
-void db_interrupt(struct db *db)
-{
-    sqlite3_interrupt(db->h);
 }
 
 void db_tidy(struct db *db)

@@ -38,8 +38,6 @@ int db_release(struct db *db, struct err *e);
 void db_rollback_to(struct db *db);
 /* False when SQLite itself has rolled the transaction back (disk full, I/O error, interrupt). */
 bool db_in_transaction(const struct db *db);
-/* Makes a running statement of that connection end with ERR_CANCELED; callable from another thread. */
-void db_interrupt(struct db *db);
 /* TRUNCATE checkpoint and memory release; for idle times. */
 void db_tidy(struct db *db);
 int64_t db_schema_version(void);                              /* what this program writes to user_version */

@@ -434,7 +434,7 @@ static struct strand *next_strand(struct dbq *q)
     return next;
 }
 
-static void kick_lanes(struct dbq *q)
+static void kick_strands(struct dbq *q)
 {
     struct strand *s;
 
@@ -463,7 +463,7 @@ static void kick(struct dbq *q)
     if (q->delivering || q->writer.task == TASK_OPEN || q->writer.task == TASK_CLOSE)
         return;
     if (q->ready)
-        kick_lanes(q);
+        kick_strands(q);
     if (!is_idle(&q->writer) || !is_idle(&q->reader) || !is_idle(&q->beside))
         return;
     if (q->closing)

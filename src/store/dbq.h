@@ -1,12 +1,13 @@
 /* The queue between the loop and SQLite.
  *
- * Two strands, each with at most one work item on libuv's pool: the writer, and a reader connection
- * that sees the last commit. What is queued for the writer while it works becomes its next
+ * Three strands, each with at most one work item on libuv's pool: the writer, a reader connection that sees the last commit, and
+ * one beside them for a database that is not ours (PiKaraoke's). What is queued for the writer while it works becomes its next
  * transaction (at most 200 operations or 50 ms); patient ones wait for company, see dbq_gather; every operation has its own
  * savepoint, so a failing one does not fail its neighbours. `done` runs on the loop thread after the commit: tell others
  * only there.
- * A third strand takes work on a database that is not ours (PiKaraoke's). Of all three at most two are on
- * the pool at a time, so that it keeps threads for names and files; the strand that waited longest is next.
+ *
+ * Of the three at most two are on the pool at a time, so that it keeps threads for names and files; the strand that waited
+ * longest is next.
  */
 #ifndef SONGBOOKD_STORE_DBQ_H
 #define SONGBOOKD_STORE_DBQ_H

@@ -61,7 +61,8 @@ int evidence_choose(struct db *db, int64_t song_id, const char *field, const cha
         return rc;
     s = stmt_of(db,
                 "UPDATE evidence SET chosen = 1 WHERE song_id = ?1 AND field = ?2 AND source ="
-                " (SELECT source FROM evidence WHERE song_id = ?1 AND field = ?2 AND value = ?3 ORDER BY at_ms DESC LIMIT 1)",
+                " (SELECT source FROM evidence WHERE song_id = ?1 AND field = ?2 AND value = ?3"
+                " ORDER BY rule IS 'rejected', at_ms DESC LIMIT 1)",
                 e);
     stmt_int(&s, song_id);
     stmt_text(&s, field);

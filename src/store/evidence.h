@@ -38,8 +38,8 @@ int candidates_keep(struct db *db, int64_t song_id, enum provider_id p, const st
  * was chosen). batch: NULL for a batch of its own; else 0 starts one and gets its id, another value joins it. */
 int candidates_accept(struct db *db, int64_t song_id, int64_t candidate_id, int64_t if_version, int64_t *batch, int64_t now_ms,
                       struct song *out, struct err *e);
-int candidates_reject(struct db *db, int64_t song_id, int64_t candidate_id, int64_t if_version, int64_t now_ms, struct song *out,
-                      struct err *e);
+int candidates_reject(struct db *db, int64_t song_id, int64_t candidate_id, int64_t if_version, int64_t *batch, int64_t now_ms,
+                      struct song *out, struct err *e);
 
 /* What is stored of an answer, as JSON and back: the fields that a provider gave, not the judgement. _read appends to *list. */
 #define ANSWER_MAX_CANDIDATES 25

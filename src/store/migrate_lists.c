@@ -1,4 +1,4 @@
-/* Step 4 of the schema: what the lists of the dashboard stand on; see migrations.h. Pool threads only.
+/* Step 3 of the schema: what the lists of the dashboard stand on; see migrations.h. Pool threads only.
  *
  * songs learns the language its name hints at, whether the order of artist and title is open, whether another song looks
  * like the same one, and who waits for it. The numbers of the worklist are counted by triggers in the transaction that

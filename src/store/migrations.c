@@ -51,14 +51,13 @@ static const char create_queue[] =
     " song_id INTEGER NOT NULL UNIQUE REFERENCES songs(id) ON DELETE CASCADE,"
     " priority INTEGER NOT NULL DEFAULT 0,"
     " queued_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,"
-    " demand INTEGER NOT NULL DEFAULT 0,"
     " asked INTEGER NOT NULL DEFAULT 0,"
     " in_flight INTEGER NOT NULL DEFAULT 0,"
     " interrupted INTEGER NOT NULL DEFAULT 0,"
     " failures INTEGER NOT NULL DEFAULT 0,"          /* failed requests in a row */
     " gave_up INTEGER NOT NULL DEFAULT 0,"           /* mask of providers given up on */
     " not_before INTEGER NOT NULL DEFAULT 0);"
-    "CREATE INDEX queue_order ON enrichment_queue(asked, (priority + demand) DESC, queued_at, id);"
+    "CREATE INDEX queue_order ON enrichment_queue(asked, priority DESC, queued_at, id);"
     "CREATE INDEX queue_waiting ON enrichment_queue(not_before) WHERE not_before > 0;"
     "CREATE INDEX queue_in_flight ON enrichment_queue(in_flight) WHERE in_flight > 0;"
     "CREATE TABLE enrichment_state (key TEXT PRIMARY KEY, value TEXT);"

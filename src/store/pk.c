@@ -63,7 +63,13 @@ static bool is_column_missing(char **columns, const char *const *names)
     return !has_all((const char *const *)columns, names);
 }
 
-/* Returns how many, or ERR_; names get new memory. */
+static void free_columns(char **columns)
+{
+    for (; *columns; columns++)
+        free(*columns);
+}
+
+/* Returns how many, or ERR_; names get new memory (free_columns), none on failure. */
 static int read_columns(struct pk *pk, char *columns[COLUMNS_MAX + 1], struct err *e)
 {
     struct stmt s = stmt_of(&pk->db, "SELECT name FROM pragma_table_info('songs')", e);
@@ -73,6 +79,8 @@ static int read_columns(struct pk *pk, char *columns[COLUMNS_MAX + 1], struct er
         columns[n++] = mem_strdup(col_text(&s, 0));
     columns[n] = NULL;
     rc = stmt_end(&s);
+    if (rc)
+        free_columns(columns);
     return rc ? rc : n;
 }
 
@@ -302,8 +310,7 @@ static enum pk_state read_schema(struct pk *pk, struct pk_look *out)
         return fail(pk, n, &e, out);
     readable = !is_column_missing(columns, needed_to_read);
     pk->profile = pk_profile_of(pk->user_version, (const char *const *)columns);
-    for (int i = 0; i < n; i++)
-        free(columns[i]);
+    free_columns(columns);
     if (pk->user_version < 1 || n == 0) {
         close_file(pk);
         return say(out, PK_UNREADY, "'%s' is not set up yet (user_version %lld); start PiKaraoke once", pk->path,
@@ -398,9 +405,10 @@ static enum pk_state find(struct pk *pk, bool writable, int64_t now_ms, struct p
     struct stat st;
 
     if (stat(pk->path, &st)) {
+        int no = errno;
         close_file(pk);
-        if (errno != ENOENT && errno != ENOTDIR)
-            return say(out, PK_REFUSED, "'%s' cannot be looked at: %s", pk->path, strerror(errno));
+        if (no != ENOENT && no != ENOTDIR)
+            return say(out, PK_REFUSED, "'%s' cannot be looked at: %s", pk->path, strerror(no));
         return say(out, PK_ABSENT, "there is no '%s' yet", pk->path);
     }
     if (!S_ISREG(st.st_mode))

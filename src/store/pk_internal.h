@@ -20,7 +20,6 @@ struct pk {
     enum pk_profile profile;
     int64_t user_version;
     bool playing;
-    bool has_plays;
     char *folder;
 };
 

@@ -8,11 +8,10 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "song/fold.h"
+#include "store/answers.h"
 #include "store/changes.h"
 #include "store/song_row.h"
 
-#define FOUND_FRESH_MS (INT64_C(180) * 86400000)      /* an answer is believed for half a year */
-#define NOT_FOUND_FRESH_MS (INT64_C(28) * 86400000)   /* an empty one for four weeks */
 #define WAIT_MAX_MS INT64_C(3600000)                  /* none waits longer: a later one comes from a wrong clock */
 #define FUTURE_MS INT64_C(86400000)                   /* so far ahead of now a stored time comes from such a clock, too */
 
@@ -137,10 +136,8 @@ int queue_add(struct db *db, const int64_t *ids, size_t n, int priority, bool ag
 /* A row of the queue as it is ordered. */
 struct place {
     int64_t song_id;
-    int64_t rank;          /* priority + demand */
     char queued_at[32];
-    int64_t id;
-    int priority;
+    int64_t id, priority;
     unsigned asked;
 };
 
@@ -155,13 +152,13 @@ static bool is_skipped(const int64_t *skip, size_t n, int64_t id)
 static int compare_places(const void *a, const void *b)
 {
     const struct place *x = a, *y = b;
-    bool x_waits = x->rank <= 0 && x->asked & QUEUE_SETTLED, y_waits = y->rank <= 0 && y->asked & QUEUE_SETTLED;
+    bool x_waits = x->priority <= 0 && x->asked & QUEUE_SETTLED, y_waits = y->priority <= 0 && y->asked & QUEUE_SETTLED;
     int by_age;
 
     if (x_waits != y_waits)
         return x_waits ? 1 : -1;
-    if (x->rank != y->rank)
-        return x->rank > y->rank ? -1 : 1;
+    if (x->priority != y->priority)
+        return x->priority > y->priority ? -1 : 1;
     by_age = strcmp(x->queued_at, y->queued_at);
     return by_age ? by_age : x->id < y->id ? -1 : x->id > y->id;
 }
@@ -172,9 +169,8 @@ static int take_places(struct db *db, unsigned asked, int64_t now_ms, const int6
 {
     struct stmt s =
         stmt_of(db,
-                "SELECT song_id, priority + demand, queued_at, id, priority FROM enrichment_queue INDEXED BY queue_order"
-                " WHERE asked = ? AND (not_before <= ? OR not_before > ?)"
-                " ORDER BY priority + demand DESC, queued_at, id",
+                "SELECT song_id, priority, queued_at, id FROM enrichment_queue INDEXED BY queue_order"
+                " WHERE asked = ? AND (not_before <= ? OR not_before > ?) ORDER BY priority DESC, queued_at, id",
                 e);
     int got = 0;
 
@@ -185,8 +181,7 @@ static int take_places(struct db *db, unsigned asked, int64_t now_ms, const int6
         struct place *p = &out[*n + got];
         if (is_skipped(skip, n_skip, col_int(&s, 0)))
             continue;
-        *p = (struct place){.song_id = col_int(&s, 0), .rank = col_int(&s, 1), .id = col_int(&s, 3),
-                            .priority = (int)col_int(&s, 4), .asked = asked};
+        *p = (struct place){.song_id = col_int(&s, 0), .priority = col_int(&s, 1), .id = col_int(&s, 3), .asked = asked};
         strncat(p->queued_at, col_text(&s, 2), sizeof p->queued_at - 1);
         got++;
     }
@@ -227,9 +222,9 @@ static int load_answer(struct db *db, enum provider_id p, int64_t now_ms, struct
     stmt_text(&s, pair);
     if (stmt_row(&s)) {
         const char *json = col_text(&s, 1);
-        if (json && is_fresh(col_int(&s, 0), now_ms, FOUND_FRESH_MS))
+        if (json && is_fresh(col_int(&s, 0), now_ms, ANSWER_FOUND_MS))
             item->cached = mem_strdup(json);
-        else if (!json && is_fresh(col_int(&s, 0), now_ms, NOT_FOUND_FRESH_MS))
+        else if (!json && is_fresh(col_int(&s, 0), now_ms, ANSWER_NOT_FOUND_MS))
             item->cached_not_found = true;
     }
     rc = stmt_end(&s);
@@ -271,7 +266,7 @@ static int load_item(struct db *db, enum provider_id p, int64_t now_ms, const st
     char *parsed = NULL;
     int rc;
 
-    *item = (struct queue_item){.song_id = place->song_id, .priority = (int)place->rank, .asked = place->asked};
+    *item = (struct queue_item){.song_id = place->song_id, .priority = (int)place->priority, .asked = place->asked};
     rc = song_row_load(db, place->song_id, &item->song, e);
     if (rc)
         return rc;

@@ -1,10 +1,9 @@
 /* The enrichment queue: which songs wait for which providers, in which order. See db.h for the rules of the room.
  *
- * A row of enrichment_queue holds, beside the seed's columns: demand (0 none, 1 new download, 2 asked for by a person, 3 about to
- * be sung; added to the order as priority does), asked (mask of providers that answered), in_flight (mask), interrupted (times
- * the process died while it was in flight), failures (failed requests in a row), gave_up (mask of providers given up on while
- * others were still to be asked), not_before (wall ms; backoff). Order: what was given a priority, by it; then what has no
- * settled names, then what only waits to be dated; within each by priority, then queued_at, then id.
+ * A row of enrichment_queue holds, beside the seed's columns: asked (mask of providers that answered), in_flight (mask),
+ * interrupted (times the process died while it was in flight), failures (failed requests in a row), gave_up (mask of providers
+ * given up on while others were still to be asked), not_before (wall ms; backoff). Order: what was given a priority, by it; then
+ * what has no settled names, then what only waits to be dated; within each by priority, then queued_at, then id.
  *
  * An answer may spare others theirs: MusicBrainz' makes ListenBrainz needless (the same data), and an exact one of ListenBrainz
  * makes Last.fm needless (unless a person asked) and leaves only the date to MusicBrainz.
@@ -31,7 +30,7 @@ int queue_add(struct db *db, const int64_t *ids, size_t n, int priority, bool ag
 
 struct queue_item {
     int64_t song_id;
-    int priority;            /* and demand */
+    int priority;
     unsigned asked;
     int attempts;
     struct song song;        /* owned: song_deinit */
@@ -47,9 +46,10 @@ void queue_item_deinit(struct queue_item *i);
 int queue_next(struct db *db, enum provider_id p, unsigned after, int64_t now_ms, const int64_t *skip, size_t n_skip, int max,
                struct queue_item *out, int64_t *next_at, struct err *e);
 
-/* Before the request: attempt + 1 and in flight, in one write. */
+/* Before the request: attempt + 1 and in flight, in one write. ERR_NOT_FOUND: the song is gone; a song that only left the queue is
+ * counted all the same. */
 int queue_begin(struct db *db, int64_t song_id, enum provider_id p, int64_t now_ms, struct err *e);
-/* The request was refused or canceled: attempt - 1, not in flight, not before not_before_ms. */
+/* The request was refused or canceled: attempt - 1, not in flight, not before not_before_ms. A song that is gone is no error. */
 int queue_refund(struct db *db, int64_t song_id, enum provider_id p, int64_t not_before_ms, struct err *e);
 /* At start: rows left in flight by a dead process get their attempt back and interrupted + 1; those that reached
  * QUEUE_MAX_INTERRUPTED give up. */

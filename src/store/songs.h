@@ -8,7 +8,7 @@
 
 /* --- reading ------------------------------------------------------------------------- */
 int songs_get(struct db *db, int64_t id, struct song *out, struct err *e);          /* ERR_NOT_FOUND */
-/* Ids of songs by path bytes / YouTube id / PiKaraoke id; returns how many (at most max), or ERR_. */
+/* The song of that path, by its exact bytes, present or not. */
 int songs_find_path(struct db *db, struct slice path, int64_t *id, struct err *e);  /* ERR_NOT_FOUND */
 
 /* SORT_REVIEW lists only present songs that no person decided: wanted first, then sung often, then least sure; ascending only. */
@@ -42,8 +42,6 @@ struct songs_filter {                 /* borrowed strings; zero/NULL means no co
 #define SONGS_WINDOW 6000
 int songs_page(struct db *db, const struct songs_filter *f, void (*row)(const struct song *s, void *arg), void *arg, char **next,
                struct err *e);
-/* How many match (for previews). */
-int songs_count(struct db *db, const struct songs_filter *f, int64_t *n, struct err *e);
 
 /* --- a person's edit ------------------------------------------------------------------ */
 struct song_edit {                    /* borrowed; only fields whose bit is in `set` are changed; "" or year 0 clears */
@@ -73,14 +71,15 @@ struct found_file {                   /* borrowed */
 };
 struct found_result { int64_t id; bool inserted, moved, returned; };
 /* Inserts, or moves (keeps all values), or brings back an absent song of the same path; queues what may be enriched.
- * providers_mask: providers that would be asked; 0 queues all the same. results: n entries, filled. One call is one op. */
+ * results: n entries, filled. One call is one op. */
 int songs_found(struct db *db, const struct found_file *files, size_t n, int64_t now_ms, struct found_result *results,
                 struct err *e);
 /* Size, mtime or format of a known path changed: stored; values are kept. */
 int songs_touched(struct db *db, int64_t id, int64_t size, int64_t mtime_ms, const char *format, int64_t now_ms, struct err *e);
 /* Marks songs absent or present again; never deletes. *changed (may be NULL) counts rows that really changed. */
 int songs_set_present(struct db *db, const int64_t *ids, size_t n, bool present, int64_t now_ms, size_t *changed, struct err *e);
-/* Deletes absent songs of the list (all absent ones when ids is NULL): the owner's "forget". */
+/* Deletes absent songs of the list, or the next n absent ones when ids is NULL: the owner's "forget". In steps: thousands at once
+ * would keep others from the writer for seconds. Fewer than n without a list: there are no more. */
 int songs_forget(struct db *db, const int64_t *ids, size_t n, int64_t *forgotten, struct err *e);
 
 /* --- what the library decides --------------------------------------------------------- */
@@ -92,8 +91,8 @@ bool song_may_be_judged(const struct song *s);
 /* True when the song stands as the guess says. */
 bool song_says(const struct song *s, const struct guess *g);
 /* Stores artist, title, confidence, rule and reason of the guess with their evidence, when the song is still of that version and
- * may be judged. Returns 1 when it changed (*out is filled, song_deinit), 0 when it stays, or ERR_. A queued song whose names
- * changed is asked for anew. */
+ * may be judged. Returns 1 when it changed (*out is filled, song_deinit), 0 when it stays (also when it is gone or of another
+ * version: the next look finds out), or ERR_. A queued song whose names changed is asked for anew. */
 int songs_judged(struct db *db, int64_t id, int64_t version, const struct guess *g, int64_t now_ms, struct song *out,
                  struct err *e);
 

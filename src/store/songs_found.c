@@ -374,7 +374,7 @@ int songs_forget(struct db *db, const int64_t *ids, size_t n, int64_t *forgotten
     *forgotten = 0;
     for (size_t i = 0; rc == 0 && ids && i < n; i++)
         rc = forget_one(db, ids[i], forgotten, e);
-    while (rc == 0 && !ids && (rc = next_absent(db, &id, e)) == 1)
+    for (size_t i = 0; rc == 0 && !ids && i < n && (rc = next_absent(db, &id, e)) == 1; i++)
         rc = forget_one(db, id, forgotten, e);
     return rc < 0 ? rc : 0;
 }

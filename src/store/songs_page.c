@@ -17,7 +17,6 @@
 #include "base/mem.h"
 #include "song/fold.h"
 #include "song/genre.h"
-#include "store/counts.h"
 #include "store/migrations.h"
 #include "store/song_row.h"
 #include "store/songs.h"
@@ -604,37 +603,4 @@ int songs_page(struct db *db, const struct songs_filter *f, void (*row)(const st
     cursor_deinit(&from);
     cursor_deinit(&end);
     return rc;
-}
-
-/* No condition but presence: these numbers are kept. */
-static int kept_count(struct db *db, enum songs_presence presence, int64_t *n, struct err *e)
-{
-    struct counts c;
-    int rc = counts_read(db, &c, e);
-
-    *n = presence == PRESENCE_PRESENT ? c.total : presence == PRESENCE_ABSENT ? c.absent : c.total + c.absent;
-    return rc;
-}
-
-int songs_count(struct db *db, const struct songs_filter *f, int64_t *n, struct err *e)
-{
-    struct query q;
-    struct buf sql;
-    struct stmt s;
-    int rc;
-
-    query_init(&q, db, f);
-    if (q.n == (f->presence != PRESENCE_ALL)) {
-        query_deinit(&q);
-        return kept_count(db, f->presence, n, e);
-    }
-    buf_init(&sql, 0);
-    buf_addf(&sql, "SELECT count(*) FROM songs s%s", q.index ? q.index : "");
-    put_where(&sql, &q);
-    s = stmt_of_text(db, buf_cstr(&sql), e);
-    bind_all(&s, &q);
-    rc = stmt_run_int(&s, n);
-    buf_deinit(&sql);
-    query_deinit(&q);
-    return rc < 0 ? rc : 0;
 }

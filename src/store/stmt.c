@@ -81,8 +81,8 @@ struct stmt stmt_of(struct db *db, const char *sql, struct err *e)
     int rc;
 
     if (!slot->sql) {
-        if (db->slots_used > STMT_SLOTS / 2)
-            bug("store: more statements than slots");
+        if (db->slots_used == STMT_CACHED)
+            return stmt_of_text(db, sql, e);
         rc = sqlite3_prepare_v3(db->h, sql, -1, SQLITE_PREPARE_PERSISTENT, &slot->st, NULL);
         if (rc != SQLITE_OK) {
             s.rc = db_fail(db, rc, e);

@@ -2,8 +2,9 @@
  *
  * A struct stmt carries its first failure along: getting, binding and stepping after it do nothing, and stmt_end or
  * stmt_run returns it. So a call reads as get, bind in order, run, with one check at the end. SQL of stmt_of must be a
- * string that lives for ever (a literal): it is prepared once per connection and found again by its address.
- * Bound text is borrowed until the statement ends. A cached statement cannot be used twice at the same time.
+ * string that lives for ever (a literal): it is prepared once per connection and found again by its address, while there are
+ * slots; statements beyond those are compiled at each use. Bound text is borrowed until the statement ends. A cached
+ * statement cannot be used twice at the same time.
  */
 #ifndef SONGBOOKD_STORE_STMT_H
 #define SONGBOOKD_STORE_STMT_H
@@ -13,7 +14,8 @@
 #include "base/buf.h"
 #include "store/db.h"
 
-#define STMT_SLOTS 256   /* more than twice the statements there are: the table is searched by open addressing */
+#define STMT_SLOTS 256                  /* searched by open addressing: half of them stay empty */
+#define STMT_CACHED (STMT_SLOTS / 2)    /* statements that are kept */
 
 struct stmt_slot {
     const char *sql;

@@ -55,7 +55,6 @@ export async function request(method, path, body, more = {}) {
 export const get = async (path, more) => (await request("GET", path, null, more)).data;
 export const post = async (path, body, more) => (await request("POST", path, body, more)).data;
 export const patch = async (path, body, more) => (await request("PATCH", path, body, more)).data;
-export const remove = async (path) => (await request("DELETE", path)).data;
 
 /** "?a=1&b=2" of what is set. */
 export function query(parameters) {

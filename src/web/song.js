@@ -116,19 +116,15 @@ export function candidateList(candidates, take, refuse) {
 
 /* --- changing one ------------------------------------------------------------------------ */
 
-/** Undoes the newest change of a song by a person. */
-export async function undoNewest(id) {
-  const { changes } = await get("changes?limit=1&song_id=" + id);
-  if (!changes.length) return false;
-  await post("undo", { batch: changes[0].batch, song_id: changes[0].song_id });
-  return true;
-}
+/** Why a change was not taken back. */
+export const failBack = (e) => (e.status === 409 ? toast(t("history.later"), { bad: true }) : fail(e));
 
-/** Sends a change, says so and offers the way back; answers {data, etag} or throws. */
-export async function change(method, path, body, etag, id, then) {
-  const answer = await request(method, path, body, { etag });
+/** Sends a change, says so and offers the way back from this one; answers {data, etag} or throws. */
+export async function change(method, path, body, etag, then) {
+  const answer = await request(method, path, body, { etag }), { batch, id } = answer.data;
   toast(t("song.saved", { name: plainName(answer.data) }), {
-    action: { label: t("act.undo"), run: () => undoNewest(id).then(() => { toast(t("song.undone")); if (then) then(); }).catch(fail) },
+    action: batch && { label: t("act.undo"),
+      run: () => post("undo", { batch, song_id: id }).then(() => { toast(t("song.undone")); if (then) then(); }).catch(failBack) },
   });
   return answer;
 }

@@ -16,11 +16,11 @@ export function wanted() {
   const chosen = remembered("language");
   if (chosen && LANGUAGES[chosen]) return chosen;
   for (const l of navigator.languages || [navigator.language || "en"]) {
-    if (/^zh\b/i.test(l)) return /hant|tw|hk|mo/i.test(l) ? "zh_Hant" : "zh_Hans";
-    if (/^pt\b/i.test(l)) return "pt_BR";
-    if (/^(no|nn)\b/i.test(l)) return "nb";
-    const short = l.slice(0, 2).toLowerCase();
-    if (LANGUAGES[short]) return short;
+    const parts = l.toLowerCase().split("-"), [first] = parts;
+    if (first === "zh") return !parts.includes("hans") && parts.some((p) => ["hant", "tw", "hk", "mo"].includes(p)) ? "zh_Hant" : "zh_Hans";
+    if (first === "pt") return "pt_BR";
+    if (first === "no" || first === "nn") return "nb";
+    if (LANGUAGES[first]) return first;
   }
   return "en";
 }

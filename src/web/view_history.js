@@ -3,16 +3,13 @@ import { h, fill, raw, calmly } from "./dom.js";
 import { t, tn, time, has, number } from "./text.js";
 import { get, post, query } from "./api.js";
 import { toast, fail } from "./tell.js";
-import { plainName, sourceName } from "./song.js";
+import { failBack, plainName, sourceName } from "./song.js";
 
 export const undoneText = (answer) => tn("history.undid", answer.count ?? answer.song_ids.length)
   + (answer.kept ? " " + tn("history.kept", answer.kept) : "");
 
 function undo(body, then) {
-  return post("undo", body).then((answer) => { toast(undoneText(answer)); then(); }).catch((e) => {
-    if (e.status === 409) toast(t("history.later"), { bad: true });
-    else fail(e);
-  });
+  return post("undo", body).then((answer) => { toast(undoneText(answer)); then(); }).catch(failBack);
 }
 
 /** A stored value in the reader's words where it is one of ours. */

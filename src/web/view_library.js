@@ -76,14 +76,16 @@ export function view(parameters, go) {
 
   async function read() {
     if (reading) reading.abort();
-    reading = new AbortController();
+    const mine = reading = new AbortController();
     list.setAttribute("aria-busy", "true");
     try {
-      const page = await readPage({ sort: "artist", ...filter }, cursors[cursors.length - 1], PAGE, reading.signal);
+      const page = await readPage({ sort: "artist", ...filter }, cursors[cursors.length - 1], PAGE, mine.signal);
+      if (mine !== reading) return;         // a newer question is under way: not every browser can abort this one
       next = page.next;
       shown = page.songs;
       draw();
     } catch (e) {
+      if (mine !== reading) return;
       fail(e);
     }
     list.removeAttribute("aria-busy");
@@ -167,6 +169,6 @@ export function view(parameters, go) {
       if (row) row.replaceWith(fresh);
       if (focused) fresh.querySelector("a").focus();
     },
-    destroy() { if (reading) reading.abort(); },
+    destroy() { if (reading) reading.abort(); reading = null; },
   };
 }

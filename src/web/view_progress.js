@@ -149,6 +149,7 @@ export function view() {
   const review = h("p", {});
   const readReview = () => get("worklist").then((w) => fill(review, w.review.count
     ? h("a", { class: "button", href: "#/review" }, tn("progress.review", w.review.count)) : null)).catch(() => {});
+  const readCalmly = calmly(2000, readReview);
 
   draw();
   readReview();
@@ -164,7 +165,7 @@ export function view() {
     ],
     on(kind) {
       if (kind === "progress") drawCalmly();
-      if (kind === "gap") readReview();
+      if (kind === "song" || kind === "gap") readCalmly();
     },
   };
 }

@@ -5,7 +5,7 @@ import { t, tn, number, has, remember, remembered } from "./text.js";
 import { get, post, request, query } from "./api.js";
 import { live } from "./live.js";
 import { toast, fail, say } from "./tell.js";
-import { candidateList, readCandidates, fileName, likes, names, sides, sourceName, sure, plainName } from "./song.js";
+import { candidateList, failBack, readCandidates, fileName, likes, names, sides, sourceName, sure, plainName } from "./song.js";
 import { keys } from "./keys.js";
 
 const AHEAD = 20;
@@ -17,7 +17,8 @@ export function view(parameters, go) {
   const skipped = new Set(saved.below === below ? saved.skipped : []);
   const done = [];                   // what was decided here, newest last: the way back
   let decided = saved.below === below ? saved.decided || 0 : 0;
-  let pile = [], next = null, total = 0, candidates = [], busy = false, editing = false, closed = false;
+  let pile = [], next = null, total = 0, candidates = [], busy = false, closed = false;
+  let generation = 0, filling = null;         // which reading of the pile counts; the one that is under way
 
   const count = h("p", { class: "soft number", id: "remaining" });
   const bar = h("progress", { max: 1, "aria-label": t("review.progress") });
@@ -33,11 +34,13 @@ export function view(parameters, go) {
 
   const keep = () => remember("review", JSON.stringify({ below, decided, skipped: [...skipped].slice(-SKIPS_KEPT) }));
   const current = () => pile[0];
+  const editing = () => current() && current().draft;       // of a row: what was typed, field by field; null while nobody edits it
 
   /* --- the pile --- */
-  async function more() {
+  async function readOn(mine) {
     while (pile.length < AHEAD / 2 && !closed) {
       const page = await get("review" + query({ below, limit: AHEAD, cursor: next }));
+      if (mine !== generation) return;
       const known = new Set(pile.map((r) => r.song.id));
       pile = pile.concat(page.songs.filter((r) => !skipped.has(r.song.id) && !known.has(r.song.id) && !done.some((d) => d.id === r.song.id)));
       total = page.remaining + decided;
@@ -46,30 +49,45 @@ export function view(parameters, go) {
     }
   }
 
-  async function restart() {
-    pile = [];
-    next = null;
-    try { await more(); } catch (e) { fail(e); }
-    draw();
+  /** One reading at a time: who wants more meanwhile waits for the same. */
+  async function more() {
+    const mine = filling = filling || readOn(generation);
+    try { await mine; } catch (e) { fail(e); }
+    if (filling === mine) filling = null;
   }
 
-  async function advance(focus = true) {
-    pile.shift();
-    editing = false;
-    if (current() && current().stale) await reread(current()).catch(fail);
-    if (pile.length < AHEAD / 2 && next) await more().catch(fail);
+  /** Reads the pile from its beginning; what an older reading still brings counts no more. */
+  async function restart() {
+    const mine = ++generation;
+    filling = next = null;
+    pile = [];
+    await more();
+    if (mine === generation) draw();
+  }
+
+  function turn() {
+    if (closed) return;
     draw();
-    if (focus) card.focus({ preventScroll: true });
+    card.focus({ preventScroll: true });
     if (innerWidth < 640) scrollTo(0, 0);
+  }
+
+  /** That song is done with here, wherever it lies by now. The next one is shown at once: keys are meant for what is seen. */
+  async function leave(row) {
+    pile = pile.filter((r) => r.song.id !== row.song.id);
+    row.draft = null;
+    const shown = current(), wait = !shown && (next || filling);
+    if (!wait) turn();
+    if (shown && shown.stale) await reread(shown).then(draw);
+    if (wait || (next && pile.length < AHEAD / 2)) await more();
+    if (wait) turn();
   }
 
   /* --- one song --- */
   async function drawCandidates(row, at) {
-    candidates = [];
-    try {
-      candidates = (await readCandidates(row.song.id)).suggestions;
-    } catch { /* the decision needs none */ }
+    const { suggestions } = await readCandidates(row.song.id).catch(() => ({ suggestions: [] }));      // the decision needs none
     if (row !== current()) return;
+    candidates = suggestions;
     fill(at, candidates.length ? [h("h2", {}, t("hints.title")), candidateList(candidates, take)] : [h("p", { class: "soft" }, t("hints.none")),
       live.progress && live.progress.state === "running" ? h("div", {}, h("button", { type: "button", onclick: (e) => ask(row, e.target) }, t("hints.ask"))) : null]);
   }
@@ -100,22 +118,23 @@ export function view(parameters, go) {
     count.textContent = tn("review.remaining", Math.max(0, total - decided)) + (skipped.size ? " · " + tn("review.skipped", skipped.size) : "");
     bar.max = Math.max(1, total);
     bar.value = decided;
-    if (!row) { drawEmpty(); return; }
-    const hints = h("div", { class: "tight" }), hadFocus = card.contains(document.activeElement);
+    candidates = [];
+    if (!row) { if (!filling) drawEmpty(); return; }
+    const hints = h("div", { class: "tight" }), focused = card.contains(document.activeElement) ? document.activeElement.id || "review" : null;
     // nothing suggested: the other order is what may be wrong, and without an artist there is none
     const after = row.after || (row.before.artist ? { ...row.before, artist: row.before.title, title: row.before.artist } : row.before);
     const head = !row.after && !row.before.artist ? null : row.after ? t("review.after", { source: sourceName(row.after.source), score: number(row.after.score, 2) }) : t("review.after_swap");
     fill(card,
       h("div", { class: "head" }, h("h2", {}, h("a", { href: "#/song/" + row.song.id }, names(row.song))), h("span", { class: "row" }, whyFirst(row), sure(row.song.confidence))),
       h("p", {}, h("span", { class: "soft small" }, t("song.file"), " "), raw(fileName(row.song), { class: "file" })),
-      editing ? editForm(row) : [head ? sides(row.before, after, t("review.before"), head) : null,
+      row.draft ? editForm(row) : [head ? sides(row.before, after, t("review.before"), head) : null,
         h("div", { class: "row acts" },
           row.after ? act("A", "accept", accept, true) : null,
           act("V", "verify", verify, !row.after), row.before.artist ? act("S", "swap", swap) : null, act("F", "tidy", tidy), act("E", "edit", edit),
           act("N", "skip", skip), row.after ? act("X", "reject", reject) : null, done.length ? act("U", "undo", undo) : null),
         hints]);
-    if (hadFocus) card.focus({ preventScroll: true });
-    if (!editing) drawCandidates(row, hints);
+    if (focused) (document.getElementById(focused) || card).focus({ preventScroll: true });
+    if (!row.draft) drawCandidates(row, hints);
   }
 
   /* --- decisions: each ends this song and can be undone --- */
@@ -126,28 +145,33 @@ export function view(parameters, go) {
     card.setAttribute("aria-busy", "true");
     try {
       const answer = await request(method, "songs/" + row.song.id + path, body, { etag: '"v' + row.song.version + '"' });
-      done.push({ id: row.song.id, row });
+      done.push({ id: row.song.id, row, batch: answer.data.batch });
       decided++;
       keep();
       say(t("song.saved", { name: plainName(answer.data) }));
-      await advance();
+      await leave(row);
     } catch (e) {
-      if (e.status === 412) { toast(t("conflict.sentence"), { bad: true }); await reread(row).then(draw, fail); }
-      else if (e.status === 404) await advance();
+      if (e.status === 412) toast(t("conflict.sentence"), { bad: true });
       else fail(e);
+      if (e.status === 412 || e.status === 404) await reread(row).then(draw);      // 404: the song is gone, or only the suggestion
     } finally {
       busy = false;
       card.removeAttribute("aria-busy");
     }
   }
 
-  /** The song as it is now, with the best suggestion of now. */
+  /** The song as it is now, with the best suggestion of now; one that is gone leaves the pile. */
   async function reread(row) {
-    const song = await get("songs/" + row.song.id), [best] = (await readCandidates(row.song.id)).suggestions;
-    row.song = song;
     row.stale = false;
-    row.before = { artist: song.artist, title: song.title, year: song.year, genre: song.genre };
-    row.after = best ? { ...best, candidate: best.id } : null;
+    try {
+      const song = await get("songs/" + row.song.id), [best] = (await readCandidates(row.song.id)).suggestions;
+      row.song = song;
+      row.before = { artist: song.artist, title: song.title, year: song.year, genre: song.genre };
+      row.after = best ? { ...best, candidate: best.id } : null;
+    } catch (e) {
+      if (e.status === 404) await leave(row);
+      else fail(e);
+    }
   }
 
   const accept = () => current() && current().after && decide("POST", "/accept", { candidate: current().after.candidate });
@@ -159,33 +183,33 @@ export function view(parameters, go) {
     const row = current();
     if (!row || busy) return;
     const guess = await post("parse", { filename: fileName(row.song) }).catch(fail);
-    if (guess && guess.title && row === current()) { row.draft = { artist: guess.artist, title: guess.title, year: row.before.year ?? guess.year, genre: row.before.genre }; edit(); }
+    if (guess && guess.title && row === current()) { row.draft = { artist: guess.artist, title: guess.title, ...(row.before.year ? {} : { year: guess.year }) }; edit(); }
   }
 
   function edit() {
-    if (!current()) return;
-    editing = true;
+    if (!current() || closed) return;
+    current().draft = current().draft || {};
     draw();
     card.querySelector("input").select();
   }
 
   function editForm(row) {
-    const start = row.draft || row.before, inputs = {};
-    const field = (f) => h("label", {}, t("field." + f), inputs[f] = h("input", { id: "r-" + f, value: start[f] ?? "",
+    const start = { ...row.before, ...row.draft };
+    const field = (f) => h("label", {}, t("field." + f), h("input", { id: "r-" + f, value: start[f] ?? "", oninput: (e) => { row.draft[f] = e.target.value; },
       dir: "auto", autocomplete: "off", spellcheck: "false", inputmode: f === "year" ? "numeric" : null }));
     const submit = (e) => {
       e.preventDefault();
       const body = { verified: true };
-      for (const f of ["artist", "title", "year", "genre"]) {
-        const v = inputs[f].value.trim();
+      for (const f of Object.keys(row.draft)) {
+        const v = String(row.draft[f] ?? "").trim();
         if (v !== String(row.before[f] ?? "")) body[f] = v === "" ? null : f === "year" ? Number(v) || v : v;
       }
       decide("PATCH", "", body);
     };
-    const leave = () => { editing = false; row.draft = null; draw(); card.focus(); };
-    return h("form", { onsubmit: submit, onkeydown: (e) => { if (e.key === "Escape") { e.preventDefault(); leave(); } } },
+    const cancel = () => { row.draft = null; draw(); card.focus(); };
+    return h("form", { onsubmit: submit, onkeydown: (e) => { if (e.key === "Escape") { e.preventDefault(); cancel(); } } },
       h("fieldset", {}, h("div", { class: "fields" }, ["artist", "title", "year", "genre"].map(field)),
-        h("div", { class: "row" }, h("button", { class: "main" }, t("song.save")), h("button", { type: "button", onclick: leave }, t("act.cancel")))));
+        h("div", { class: "row" }, h("button", { class: "main" }, t("song.save")), h("button", { type: "button", onclick: cancel }, t("act.cancel")))));
   }
 
   function skip() {
@@ -193,7 +217,7 @@ export function view(parameters, go) {
     if (!row || busy) return;
     skipped.add(row.song.id);
     keep();
-    advance();
+    leave(row);
   }
 
   async function reject() {
@@ -214,17 +238,19 @@ export function view(parameters, go) {
     if (!last || busy) return;
     busy = true;
     try {
-      const { changes } = await get("changes?limit=1&song_id=" + last.id);
-      if (changes.length) await post("undo", { batch: changes[0].batch, song_id: last.id });
+      if (last.batch) await post("undo", { batch: last.batch, song_id: last.id });
       done.pop();
       decided = Math.max(0, decided - 1);
       keep();
-      last.row.song = await get("songs/" + last.id);
-      pile.unshift(last.row);
+      await reread(last.row);
+      pile = [last.row, ...pile.filter((r) => r.song.id !== last.id)];
       say(t("song.undone"));
       draw();
       card.focus();
-    } catch (e) { fail(e); } finally { busy = false; }
+    } catch (e) {
+      if (e.status === 409) { done.pop(); draw(); }       // somebody built on it: the way back goes on before it
+      failBack(e);
+    } finally { busy = false; }
   }
 
   const off = keys("review", {
@@ -243,13 +269,13 @@ export function view(parameters, go) {
         h("button", { type: "button", class: "plain", onclick: () => document.dispatchEvent(new Event("show-keys")) }, t("keys.title"))),
     ],
     on(kind, data) {
-      if (kind === "gap" && !editing) restart();
+      if (kind === "gap" && !editing()) restart();
       if (kind !== "song" || busy) return;
       const row = pile.find((r) => r.song.id === data.song.id);
       if (!row || data.song.version <= row.song.version) return;
       const settled = data.song.metadata_status === "manual" || data.song.confidence >= below || !data.song.present;
       if (row !== current()) { if (settled) pile = pile.filter((r) => r !== row); else row.stale = true; return; }
-      if (!editing) reread(row).then(draw, fail);
+      if (!row.draft) reread(row).then(draw);
     },
     destroy() { closed = true; off(); },
   };

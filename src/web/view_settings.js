@@ -42,11 +42,11 @@ function valueOf(input, o) {
 }
 
 export function view() {
-  const page = h("div", { class: "stack" });
+  const page = h("div", { class: "stack" }), rows = new Map();     // name -> its row, and as what it was drawn
 
   async function set(name, value) {
     try {
-      draw(await patch("settings", { [name]: value }));
+      draw(await patch("settings", { [name]: value }), name);
       toast(t(value === null ? "settings.removed" : "settings.saved", { name }));
       const at = document.getElementById("s-" + name);
       if (at) at.focus();
@@ -69,6 +69,7 @@ export function view() {
     const input = control(name, o), isBox = input.type === "checkbox";
     const send = () => { const v = valueOf(input, o); if (!(o.secret && v === "")) set(name, v); };
     if (isBox || input.tagName === "SELECT") input.addEventListener("change", send);
+    else input.addEventListener("input", () => { input.dataset.typed = "1"; });
     return h("li", {}, h("form", { class: "option", onsubmit: (e) => { e.preventDefault(); send(); } },
       h("div", {}, h("label", { class: "sentence", for: id }, sentence), small, forced ? h("p", { class: "small" }, t("settings.forced")) : null),
       h("div", { class: "row" }, h("span", { class: isBox ? null : "grow" }, input),
@@ -77,14 +78,29 @@ export function view() {
         TESTED[name] && h("button", { type: "button", onclick: () => test(TESTED[name]) }, t("settings.test")))));
   }
 
-  function draw(all) {
+  function add(name, o) {
+    const el = option(name, o);
+    rows.set(name, { el, drawn: JSON.stringify(o) });
+    return el;
+  }
+
+  /** Where somebody is typing, or stands with the keyboard, a row stays as it is. */
+  function redraw(name, o) {
+    const { el, drawn } = rows.get(name);
+    if (drawn !== JSON.stringify(o) && !el.contains(document.activeElement) && !el.querySelector("[data-typed]")) el.replaceWith(add(name, o));
+  }
+
+  /** sent: the option that was just set. */
+  function draw(all, sent) {
     useSettings(all);
+    if (rows.has(sent)) rows.get(sent).el.replaceWith(add(sent, all[sent]));
+    if (rows.size) { for (const n of rows.keys()) redraw(n, all[n]); return; }
     const left = new Set(Object.keys(all));
     fill(page, GROUPS.map(([key, starts]) => {
       const names = Object.keys(all).filter((n) => left.has(n) && starts.some((s) => n.startsWith(s)));
       names.forEach((n) => left.delete(n));
       return names.length ? h("section", { class: "card", "aria-labelledby": "h-" + key }, h("h2", { id: "h-" + key }, t("settings." + key)),
-        h("ul", { class: "list" }, names.map((n) => option(n, all[n])))) : null;
+        h("ul", { class: "list" }, names.map((n) => add(n, all[n])))) : null;
     }));
   }
 
@@ -93,7 +109,7 @@ export function view() {
   return {
     title: t("nav.settings"),
     el: [h("h1", {}, t("nav.settings")), browserCard(), page],
-    on(kind) { if ((kind === "settings" || kind === "gap") && !page.contains(document.activeElement)) read(); },
+    on(kind) { if (kind === "settings" || kind === "gap") read(); },
   };
 }
 

@@ -15,18 +15,21 @@ export function view(parameters, go, id) {
   const conflict = h("div", {}), hints = h("section", { class: "card", "aria-labelledby": "h-hints" });
   const why = h("details", { class: "card" }), past = h("section", { class: "card", "aria-labelledby": "h-past" });
   const inputs = {}, path = "songs/" + id;
-  let song = null, etag = null, candidates = [], ownWords = "";
+  let song = null, etag = null, candidates = [], ownWords = "", closed = false;
 
   /* --- reading --- */
   async function read() {
+    if (closed) return;          // the message that undoes outlives the page
     try {
       const answer = await request("GET", path);
+      if (closed) return;
       song = answer.data;
       etag = answer.etag;
       draw();
       readHints(false);
       readPast();
     } catch (e) {
+      if (closed) return;
       if (e.status === 404) fill(page, h("p", {}, t("song.unknown")));
       else fail(e);
     }
@@ -87,6 +90,7 @@ export function view(parameters, go, id) {
   async function tidy() {
     try {
       const guess = await post("parse", { filename: fileName(song) });
+      if (closed) return;
       for (const f of ["artist", "title", "variant"]) if (guess[f] !== null || f !== "artist") put(f, guess[f]);
       if (guess.year && !inputs.year.value) put("year", guess.year);
       say(t("song.tidied"));
@@ -97,7 +101,7 @@ export function view(parameters, go, id) {
     const body = {};
     for (const f of FIELDS) {
       const now = inputs[f].value.trim(), was = song[f] === null ? "" : String(song[f]);
-      if (now !== was) body[f] = now === "" ? null : f === "year" ? (/^\d+$/.test(now) ? Number(now) : now) : now;
+      if (inputs[f].dataset.touched && now !== was) body[f] = now === "" ? null : f === "year" ? (/^\d+$/.test(now) ? Number(now) : now) : now;
     }
     return body;
   }
@@ -113,16 +117,18 @@ export function view(parameters, go, id) {
   async function save(body) {
     drawErrors([]);
     try {
-      const answer = await change("PATCH", path, body, etag, id, read);
+      const answer = await change("PATCH", path, body, etag, read);
       accepted(answer);
     } catch (e) {
-      if (e.status === 412) await clash(body);
+      if (closed) fail(e);
+      else if (e.status === 412) await clash(() => body, () => save(body));
       else if (e.errors && e.errors.some((x) => x.pointer)) { drawErrors(e.errors); say(e.sentence); }
       else fail(e);
     }
   }
 
   function accepted(answer) {
+    if (closed) return;
     song = answer.data;
     etag = answer.etag || '"v' + song.version + '"';
     for (const i of Object.values(inputs)) delete i.dataset.touched;
@@ -131,17 +137,16 @@ export function view(parameters, go, id) {
     readPast();
   }
 
-  /** Somebody else was quicker: shows both and lets the person choose. */
-  async function clash(body) {
+  /** Somebody else was quicker: shows both and lets the person choose. mine(): the values that again() changes. */
+  async function clash(mine, again) {
     const answer = await request("GET", path).catch(fail);
-    if (!answer) return;
-    const mine = { ...song, ...body };
+    if (!answer || closed) return;
     etag = answer.etag;
     song = answer.data;
     fill(conflict, h("div", { class: "note bad", role: "alert", id: "conflict" }, h("p", {}, t("conflict.sentence")),
-      sides(song, mine, t("conflict.theirs"), t("conflict.mine"), FIELDS),
+      sides(song, { ...song, ...mine() }, t("conflict.theirs"), t("conflict.mine"), FIELDS),
       h("div", { class: "row" },
-        h("button", { type: "button", class: "main", id: "keep-mine", onclick: () => save(body) }, t("conflict.keep_mine")),
+        h("button", { type: "button", class: "main", id: "keep-mine", onclick: again }, t("conflict.keep_mine")),
         h("button", { type: "button", id: "take-theirs", onclick: () => accepted(answer) }, t("conflict.take_theirs")))));
   }
 
@@ -152,13 +157,15 @@ export function view(parameters, go, id) {
   });
 
   function lock(name, locked) {
-    change("PATCH", path, locked ? { unlock: [name] } : { lock: [name] }, etag, id, read).then((answer) => {
+    change("PATCH", path, locked ? { unlock: [name] } : { lock: [name] }, etag, read).then((answer) => {
+      if (closed) return;
       song = answer.data;
       etag = answer.etag || '"v' + song.version + '"';
+      fill(conflict);
       draw();
       form.querySelector("[data-lock=" + name + "]").focus();
       readPast();
-    }).catch((e) => (e.status === 412 ? clash({}) : fail(e)));
+    }).catch((e) => (e.status === 412 && !closed ? clash(() => ({}), () => lock(name, locked)) : fail(e)));
   }
 
   /* --- suggestions --- */
@@ -168,6 +175,7 @@ export function view(parameters, go, id) {
   async function readHints(ask, words) {
     try {
       const answer = await readCandidates(id, ask, words);
+      if (closed) return;
       candidates = answer.suggestions;
       drawHints(!ask || answer.complete ? "" : t(words ? "hints.own_incomplete" : "hints.incomplete"));
       if (!ask && !candidates.length && song.confidence >= LOAD_FROM && song.metadata_status !== "manual" && canAsk()) readHints(true);
@@ -193,13 +201,17 @@ export function view(parameters, go, id) {
     ownWords = words;
     try {
       const guess = await post("parse", { filename: words });
+      if (closed) return;
       await readHints(true, { artist: guess.artist, title: guess.title || words });
     } catch (e) { fail(e); }
   }
 
+  /** What accepting it changes: locked fields and those it knows nothing of stay. */
+  const madeOf = (c) => ({ artist: c.artist, title: c.title, ...Object.fromEntries(["year", "genre"].filter((f) => c[f] && !song.locked.includes(f)).map((f) => [f, c[f]])) });
+
   function take(c) {
-    change("POST", path + "/accept", { candidate: c.id }, etag, id, read).then((a) => { accepted(a); readHints(false); })
-      .catch((e) => (e.status === 412 ? clash({ artist: c.artist, title: c.title, year: c.year, genre: c.genre }) : fail(e)));
+    change("POST", path + "/accept", { candidate: c.id }, etag, read).then((a) => { accepted(a); readHints(false); })
+      .catch((e) => (e.status === 412 && !closed ? clash(() => madeOf(c), () => take(c)) : fail(e)));
   }
 
   function refuse(c) {
@@ -228,6 +240,7 @@ export function view(parameters, go, id) {
 
   return {
     title: t("nav.song"),
+    destroy() { closed = true; },
     el: [h("p", {}, h("a", { href: "#/library", onclick: (e) => { if (history.length > 1) { e.preventDefault(); history.back(); } } }, "← ", t("song.back"))), head, page, why, past],
     on(kind, data) {
       if (kind === "gap") readAgain();

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -155,6 +156,19 @@ static bool is_tested(const struct lane *l)
     return false;
 }
 
+/* Why it rests, in the words of an answer. */
+static void refuse_resting(struct lane *l, test_cb done, void *arg)
+{
+    const char *word = lane_word(l);
+
+    if (strcmp(word, "offline") == 0)
+        refuse_test(l->w, 0, word, "it cannot be reached now", done, arg);
+    else if (strcmp(word, "failing") == 0)
+        refuse_test(l->w, 0, "failed", "it failed several times in a row", done, arg);
+    else
+        refuse_test(l->w, 0, "refused", "it asked us to wait; try again later", done, arg);
+}
+
 void enrich_test(struct enrich *w, int provider, void (*done)(void *arg, int rc, const char *kind, const char *detail), void *arg)
 {
     struct lane *l = provider >= 0 && provider < PROVIDER_COUNT ? &w->lanes[provider] : NULL;
@@ -166,7 +180,7 @@ void enrich_test(struct enrich *w, int provider, void (*done)(void *arg, int rc,
     else if (is_tested(l))
         refuse_test(w, ERR_BUSY, "busy", "it is being tested already", done, arg);
     else if (lane_is_blocked(l))
-        refuse_test(w, 0, "refused", "it asked us to wait; try again later", done, arg);
+        refuse_resting(l, done, arg);
     else
         job_start(job_new_test(l, done, arg));
 }

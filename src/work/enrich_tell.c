@@ -27,6 +27,16 @@ static double requests_per_song(const struct lane *l)
     return l->p->in_bulk ? 0.05 : 1;
 }
 
+static bool all_offline(const struct enrich *w)
+{
+    unsigned usable = enrich_usable(w);
+
+    for (int i = 0; i < PROVIDER_COUNT; i++)
+        if (usable & 1u << i && !lane_is_offline(&w->lanes[i]))
+            return false;
+    return usable != 0;
+}
+
 /* Songs a lane has yet to ask for, by the budget it has; the slowest lane decides. -1 when it cannot be said. */
 static double eta_seconds(const struct enrich *w)
 {
@@ -35,7 +45,7 @@ static double eta_seconds(const struct enrich *w)
 
     if (c->queued == 0)
         return 0;
-    if (!enrich_is_running(w) || enrich_usable(w) == 0)
+    if (!enrich_is_running(w) || enrich_usable(w) == 0 || all_offline(w))
         return -1;
     for (int i = 0; i < PROVIDER_COUNT; i++) {
         int64_t songs = 0;
@@ -51,16 +61,6 @@ static double eta_seconds(const struct enrich *w)
             longest = s;
     }
     return longest;
-}
-
-static bool all_offline(const struct enrich *w)
-{
-    unsigned usable = enrich_usable(w);
-
-    for (int i = 0; i < PROVIDER_COUNT; i++)
-        if (usable & 1u << i && !lane_is_offline(&w->lanes[i]))
-            return false;
-    return usable != 0;
 }
 
 struct sums { uint64_t requests, dating; };

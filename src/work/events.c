@@ -313,8 +313,3 @@ void events_unlisten(struct events_listener *l)
     if (ev->depth == 0)
         sweep_dead(ev);
 }
-
-int events_listeners(const struct events *ev)
-{
-    return ev->n_listeners;
-}

@@ -44,6 +44,5 @@ struct events_listener;
 struct events_listener *events_listen(struct events *ev, uint64_t since,
                                       void (*on_event)(void *arg, enum event_kind k, uint64_t seq, struct slice json), void *arg);
 void events_unlisten(struct events_listener *l);
-int events_listeners(const struct events *ev);
 
 #endif

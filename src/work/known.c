@@ -187,11 +187,6 @@ void known_fetch(const struct known *k, uint64_t hash)
         __builtin_prefetch(&k->rows[slot - 1], 1);
 }
 
-struct known_row *known_find(const struct known *k, struct slice path)
-{
-    return known_find_hash(k, hash_bytes(path, k->seed));
-}
-
 struct known_row *known_find_hash(const struct known *k, uint64_t hash)
 {
     if (k->n == 0)

@@ -47,10 +47,8 @@ void known_free(struct known *k);                         /* NULL is fine */
 /* Rows must come by growing id. */
 void known_add(struct known *k, const struct song_stamp *s);
 size_t known_count(const struct known *k);
-/* The row of that path, or NULL. */
-struct known_row *known_find(const struct known *k, struct slice path);
-/* The same for many paths, in three rounds: the table is larger than the processor's caches and is met in the disk's order, so
- * the wait for memory is the time a look-up takes, and the rounds let the waits of many paths pass together. */
+/* The row of a path, or NULL; for many paths in three rounds: the table is larger than the processor's caches and is met in the
+ * disk's order, so the wait for memory is the time a look-up takes, and the rounds let the waits of many paths pass together. */
 uint64_t known_hash(const struct known *k, struct slice path);    /* first for all: begins to fetch the slot */
 void known_fetch(const struct known *k, uint64_t hash);           /* then for all: begins to fetch the row */
 struct known_row *known_find_hash(const struct known *k, uint64_t hash);

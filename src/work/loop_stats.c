@@ -110,9 +110,3 @@ void loop_stats_json(const struct loop_stats *s, struct json_out *o, const char 
     json_put_num(o, "recent_turn_cpu_ms", fresh ? (double)recent.cpu_ns / 1e6 : 0, 3);
     json_close(o, '}');
 }
-
-void loop_stats_reset(struct loop_stats *s)
-{
-    s->turns = 0;
-    s->ever = s->now = s->before = (struct worst){0};
-}

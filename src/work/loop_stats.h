@@ -12,6 +12,5 @@ struct loop_stats *loop_stats_new(uv_loop_t *loop);   /* embeds a prepare handle
 void loop_stats_free(struct loop_stats *s);           /* closes it */
 /* {"turns","worst_turn_cpu_ms","worst_turn_ms","recent_turn_cpu_ms"}: worst since start, and within the last minute. */
 void loop_stats_json(const struct loop_stats *s, struct json_out *o, const char *key);
-void loop_stats_reset(struct loop_stats *s);
 
 #endif

@@ -1,4 +1,5 @@
-/* Forgetting old changes: those that no person made, changes.keep_days after they happened.
+/* Forgetting what is old: changes that no person made, changes.keep_days after they happened, and answers of providers that are
+ * believed no longer (store/answers.h).
  *
  * Looks once at the start and then once a day, and deletes in steps, so that the writer serves others in between. Loop
  * thread only.

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -327,7 +328,7 @@ static void enter_dir(struct walk *w, struct pending p, struct walk_out *out)
 {
     const char *path = p.path[0] ? p.path : "/";
     bool left_out = folders_is_left_out(w->o.folders, slice_of(p.path));
-    int fd = left_out ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+    int fd = left_out ? -1 : file_open_unseen(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK, 0);
     struct stat st;
 
     if (left_out) {
@@ -670,12 +671,17 @@ size_t walk_unwatched(const struct walk *w)
 
 enum folder_state walk_look_folder(const char *folder)
 {
-    DIR *d = opendir(folder[0] ? folder : "/");
+    int fd = file_open_unseen(folder[0] ? folder : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK, 0);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
     const struct dirent *e;
     enum folder_state state = FOLDER_EMPTY;
 
-    if (!d)
-        return state_of_errno(errno);
+    if (!d) {
+        state = state_of_errno(errno);
+        if (fd >= 0)
+            close(fd);
+        return state;
+    }
     errno = 0;
     while (state == FOLDER_EMPTY && (e = readdir(d)))
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)

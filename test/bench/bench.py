@@ -180,7 +180,7 @@ CONNECTIONS, RATE = 50, 500
 
 
 def start_load(address, seconds=600):
-    return subprocess.Popen([str(BUILD / "load"), *address.rsplit(":", 1), str(CONNECTIONS), str(RATE), str(seconds), *PATHS],
+    return subprocess.Popen([str(ROOT / "build/load"), *address.rsplit(":", 1), str(CONNECTIONS), str(RATE), str(seconds), *PATHS],
                             stdout=subprocess.PIPE, text=True)
 
 
@@ -352,6 +352,25 @@ def bench_songbook():
 
 
 # --- memory and rest ------------------------------------------------------------------------------
+EMULATOR = os.environ.get("SONGBOOKD_EMULATOR", "").split()     # "qemu-aarch64-static -L SYSROOT": for a build of another machine
+
+
+class Emulated(Daemon):
+    def command(self, *more):
+        return [*EMULATOR, *super().command(*more)]
+
+
+def translated_kb(pid):
+    """What the emulator holds of translated code: the only memory that it writes and executes."""
+    kb, counts = 0, False
+    for line in open("/proc/%d/smaps" % pid):
+        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+            counts = line.split()[1].startswith("rwx")
+        elif counts and line.startswith("Rss:"):
+            kb += int(line.split()[1])
+    return kb
+
+
 def bench_memory():
     """resident memory"""
     with Place() as home:
@@ -360,10 +379,10 @@ def bench_memory():
         for count, limit in ((10000, 20), (FILES, 30)):
             sub = home / str(count)
             sub.mkdir()
-            d = Daemon(sub, fake, args=["--set", "lastfm.ca_file=" + cert, "--set", "musicbrainz.ca_file=" + cert])
+            d = Emulated(sub, fake, args=["--set", "lastfm.ca_file=" + cert, "--set", "musicbrainz.ca_file=" + cert])
             fill(d.songs, count)
             d.start()
-            d.wait_listed(count)
+            wait_for(lambda: d.get("progress")["total"] == count, "%d songs to be listed" % count, 600)
             wait_for(lambda: fake.requests("lastfm") > 3 and fake.requests("musicbrainz") > 1, "TLS requests")
             running = start_load(d.address) if count > 10000 else None
             time.sleep(5)
@@ -372,6 +391,8 @@ def bench_memory():
                 end_load(running)
             say("memory: %d songs after TLS requests%s: RSS %.1f MB (at most %d), peak %.1f MB"
                 % (count, ", 50 connections" if count > 10000 else "", used["VmRSS"] / 1024, limit, used["VmHWM"] / 1024))
+            if EMULATOR:
+                say("        with the emulator, whose translated code takes %.1f MB of it" % (translated_kb(d.process.pid) / 1024))
             d.stop()
             fake.arrivals["lastfm"].clear()
             fake.arrivals["musicbrainz"].clear()
@@ -543,6 +564,12 @@ def bench_card():
         % (alone, alone_tx, alone_written / 1e3 / alone, (written / songs) / (alone_written / alone)))
 
 
+def marks(folder):
+    """Size and times of all that lies there, that of last access with them: a changed one is written to the disk, too."""
+    return {path: (s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_atime_ns)
+            for path in [folder, *folder.rglob("*")] if (s := path.lstat())}
+
+
 def bench_rest():
     """what is written at rest: to the disk and to the log"""
     fake = FakeProviders(Catalogue(any_share=1.0), limits=False).start()
@@ -553,12 +580,14 @@ def bench_rest():
         d.start()
         d.wait_done()
         wait_for(lambda: quiet(d.process.pid), "rest", 90)
-        before, lines = disk_written(d), d.log.count("\n")
+        before, lines, was = disk_written(d), d.log.count("\n"), marks(home)
         time.sleep(180)     # with three scans in it: none of them may write
         new = d.log.split("\n")[lines:-1]
         others = [line for line in new if "full scan finished" not in line]
         say("rest: in 180 s with a scan each minute %d bytes written to the disk (0); %d lines in the log for scans, %.2f others a minute (below 1)"
             % (disk_written(d) - before, len(new) - len(others), len(others) / 3))
+        changed = [path.name for path, mark in marks(home).items() if was.get(path) != mark]
+        say("      files and folders with another size or time, that of last access with them: %s (none)" % (" ".join(changed) or "none"))
         for line in others:
             say("      " + line)
         d.stop()

@@ -93,6 +93,16 @@ def test_host_gets_a_code_with_a_picture(daemon, visit, browser):
     assert picture[0] > 0 and picture[1]
 
 
+def test_that_no_other_device_reaches_us_is_said_in_the_readers_language(daemon, visit, browser):
+    start(daemon, [])
+    visit("devices")
+    browser.js("localStorage.setItem('songbookd.language', 'de');")
+    browser.driver.refresh()
+    wait_for(lambda: browser.one("#pair"), "the button")
+    browser.click("#pair")
+    wait_for(lambda: "Andere Geräte erreichen diesen Dienst nicht" in browser.text("main .note"), "why there is no address")
+
+
 def test_guests_read_the_songbook_only_where_the_owner_lets_them(guarded, browser, expects):
     expects.append("401")
 

@@ -9,13 +9,14 @@ import shutil
 import subprocess
 import tempfile
 import urllib.request
+import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = ROOT / "build-package"
 MIRROR = os.environ.get("SONGBOOKD_MIRROR", "http://deb.debian.org/debian")
 RELEASES = {"bookworm": "12", "trixie": "13"}
 # What a Raspberry Pi OS has anyhow; the package's own dependencies are for apt to find.
-BASE = "systemd,systemd-sysv,dbus,curl,procps,util-linux,passwd"
+BASE = "systemd,systemd-sysv,dbus,libpam-systemd,curl,procps,util-linux,passwd"
 QEMU = {"arm64": "qemu-aarch64-static", "armhf": "qemu-arm-static"}
 
 
@@ -80,8 +81,15 @@ def lintian(deb):
     return [line for line in done.stdout.splitlines() if line.startswith(("E:", "W:"))]
 
 
+def wrong_names(suite, deb):
+    """Libraries that the package should depend on under that suite's name, and does not."""
+    depends = call("dpkg-deb", "-f", deb, "Depends")
+    return [n for n in (("libuv1", "libcurl4") if suite == "bookworm" else ("libuv1t64", "libcurl4t64", "libllhttp9.2"))
+            if n + " " not in depends]
+
+
 def archive(suite):
-    path = WORK / ("base-%s.tar" % suite)
+    path = WORK / ("base-%s-%08x.tar" % (suite, zlib.crc32(BASE.encode())))
     if not path.exists():
         WORK.mkdir(exist_ok=True)
         part = path.with_suffix(".part.tar")
@@ -123,26 +131,26 @@ class Machine:
     def __exit__(self, *_):
         subprocess.run(["rm", "-rf", "--one-file-system", str(self.folder)], check=False)
 
-    def chroot(self, *command, seconds=LIFE_SECONDS):
+    def chroot(self, *command):
         for place, kind in (("proc", "proc"), ("dev/shm", "tmpfs")):
             (self.folder / place).mkdir(exist_ok=True)
             call("mount", "-t", kind, kind, self.folder / place)
         try:
             env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/root", "TERM": "dumb"}
             done = subprocess.run(["unshare", "--pid", "--fork", "chroot", str(self.folder), *command], stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=seconds, env=env)
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=LIFE_SECONDS, env=env)
             return done.returncode, done.stdout
         finally:
             for place in ("dev/shm", "proc"):
                 subprocess.run(["umount", "-l", str(self.folder / place)], check=False)
 
-    def boot(self, script, seconds=LIFE_SECONDS):
+    def boot(self, script):
         """Boots, runs the script (a path inside) once the system is up, powers off; returns its output, or None when systemd cannot be
         process 1 here."""
         unit = self.folder / "etc/systemd/system/scenario.service"
         unit.write_text("[Unit]\nAfter=multi-user.target network.target\n[Service]\nType=oneshot\nTimeoutStartSec=%d\n"
                         "ExecStart=/bin/sh -c '%s > /in/log 2>&1; echo \"exit $?\" >> /in/log'\nExecStopPost=/bin/systemctl poweroff --no-block\n"
-                        "[Install]\nWantedBy=scenario.target\n" % (seconds, script))
+                        "[Install]\nWantedBy=scenario.target\n" % (LIFE_SECONDS, script))
         (self.folder / "etc/systemd/system/scenario.target").write_text("[Unit]\nRequires=multi-user.target scenario.service\nAfter=multi-user.target\n")
         # old kernels' control groups: systemd 257 wants to be told that it is meant
         words = ["systemd.unit=scenario.target"]
@@ -152,7 +160,7 @@ class Machine:
         with open(self.folder / "console", "wb") as console:
             done = subprocess.run(["systemd-nspawn", "--quiet", "-D", str(self.folder), "--register=no", "--keep-unit", "--private-users=no",
                                    "--resolv-conf=off", "--private-network", "-b", "--", *words], stdin=subprocess.DEVNULL, stdout=console, stderr=console,
-                                  timeout=seconds + 60)
+                                  timeout=LIFE_SECONDS + 60)
         if not log.exists():
             tail = (self.folder / "console").read_text(errors="replace")[-1500:]
             print("systemd did not come up as process 1 (exit %d): %s" % (done.returncode, tail))

@@ -74,6 +74,10 @@ start() {
         pid=$!
     fi
 }
+as_pi() {
+    setpriv --reuid pi --regid pi --init-groups env -i PATH=/usr/bin:/bin LC_ALL=C.UTF-8 HOME=/home/pi \
+        XDG_RUNTIME_DIR="/run/user/$(id -u pi)" "$@"
+}
 stop() {
     if [ $booted = yes ]; then
         systemctl stop songbookd
@@ -86,6 +90,7 @@ stop() {
 chmod 700 /home/pi
 check setup-tells-which-folder-is-closed has "chmod o+x '/home/pi'" songbookctl setup --system
 chmod 755 /home/pi
+check setup-by-root-means-the-service has '/etc/songbookd/songbookd.conf is there' songbookctl setup
 check setup-is-content-with-an-open-one not has 'chmod' songbookctl setup --system
 
 # --- use -------------------------------------------------------------------------------------------
@@ -93,6 +98,13 @@ check setup-is-content-with-an-open-one not has 'chmod' songbookctl setup --syst
 check lists-the-songs has '"title":"Dancing Queen"' songbookctl --json songs
 check answers-on-the-unix-socket has '"name":"songbookd"' songbookctl --socket /run/songbookd/songbookd.sock --json health
 check takes-an-edit songbookctl edit 1 artist=Kept title=Edit
+check backs-up-while-it-works songbookctl backup /tmp/copy.db
+check takes-another-edit songbookctl edit 1 artist=Lost title=Edit
+stop
+check restores songbookctl restore /tmp/copy.db
+chown songbookd: $database
+start
+check has-what-was-backed-up has '"artist":"Kept"' songbookctl --json songs
 check serves-metrics has 'songbookd_songs{status="manual"} 1' curl -sS http://127.0.0.1:5560/metrics
 
 if [ $booted = yes ]; then
@@ -144,6 +156,30 @@ if [ $booted = yes ]; then
     systemctl reset-failed songbookd
     start
     check starts-again has Edit songbookctl show 1
+
+    # --- the same for the desktop user, whose home is closed to others and who needs no permission of root for anything
+    stop
+    chmod 700 /home/pi
+    check user-manager-runs loginctl enable-linger pi
+    check user-setup-writes-a-configuration as_pi songbookctl setup
+    check user-setup-found-the-songs grep -qx 'folders = /home/pi/pikaraoke-songs' /home/pi/.config/songbookd/songbookd.conf
+    check user-service-starts as_pi systemctl --user start songbookd
+    check user-service-runs-as-that-user has pi ps -o user= -p "$(as_pi systemctl --user show -P MainPID songbookd)"
+    check user-service-lists-the-songs has '"title":"Dancing Queen"' as_pi songbookctl --json songs
+    check user-service-tells-a-sentence has songs as_pi systemctl --user show -P StatusText songbookd
+    check user-doctor-finds-the-service has 'ok    service' as_pi songbookctl doctor
+    printf '\n[nonsense]\nx = 1\n' >>/home/pi/.config/songbookd/songbookd.conf
+    as_pi systemctl --user reload songbookd
+    check user-service-keeps-the-old-configuration has 'the old configuration stays in force' journalctl
+    check user-service-answers-still as_pi songbookctl status
+    as_pi systemctl --user stop songbookd
+    check user-service-stops-with-success has success as_pi systemctl --user show -P Result songbookd
+    check user-service-kept-to-the-home test -s /home/pi/.local/state/songbookd/songbook.db
+    loginctl disable-linger pi
+    rm -r /home/pi/.config /home/pi/.local
+    chmod 755 /home/pi
+    start
+    check starts-after-that has Edit songbookctl show 1
 else
     said "skipped service: systemd is not process 1 here"
 fi

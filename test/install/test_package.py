@@ -47,9 +47,7 @@ def test_package_holds_program_unit_pages_and_completion(files):
 
 
 def test_package_depends_on_the_libraries_of_its_suite(deb):
-    depends = machines.call("dpkg-deb", "-f", deb, "Depends")
-    for name in ("libuv1", "libcurl4") if SUITE == "bookworm" else ("libuv1t64", "libcurl4t64", "libllhttp9.2"):
-        assert "%s " % name in depends, depends
+    assert machines.wrong_names(SUITE, deb) == []
 
 
 def test_programs_are_hardened(deb, tmp_path):
@@ -73,4 +71,4 @@ def test_life_of_the_package_in_a_clean_system(deb):
     lines, booted = or_skip(machines.scenario, SUITE, deb)
     print("\n".join(lines))
     assert [x for x in lines if x.startswith("FAILED")] == []
-    assert "ok end" in lines and len([x for x in lines if x.startswith("ok ")]) >= (40 if booted else 20)
+    assert "ok end" in lines and len([x for x in lines if x.startswith("ok ")]) >= (50 if booted else 20)

@@ -47,6 +47,21 @@ def test_systemd_knows_every_line_of_the_unit(unit, tmp_path):
     assert about == [], done.stdout
 
 
+@pytest.mark.parametrize("unit", ["songbookd.service", "songbookd-user.service"])
+def test_the_singers_come_first(unit):
+    """Idle for the disk, little weight beside the others, first to go when memory ends; and it is watched."""
+    said = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / "deps/systemd" / unit).read_text(), re.M))
+    assert said["IOSchedulingClass"] == "idle" and int(said["Nice"]) >= 5 and int(said["CPUWeight"]) <= 50 and int(said["OOMScoreAdjust"]) > 0
+    assert int(said["MemoryHigh"].rstrip("M")) < int(said["MemoryMax"].rstrip("M")) <= 128
+    assert said["Type"] == "notify" and int(said["WatchdogSec"]) > 0 and "78" in said["RestartPreventExitStatus"].split()
+
+
+def test_the_user_service_asks_for_no_credential_of_the_system():
+    """systemd 252 refuses to start it then: /etc/credstore is closed to users."""
+    assert not re.search(r"^LoadCredential", (ROOT / "deps/systemd/songbookd-user.service").read_text(), re.M)
+    assert len(re.findall(r"^LoadCredential=songbookd\.\w+$", UNIT.read_text(), re.M)) == 2
+
+
 def test_the_dropin_keeps_what_older_systemd_does_not_know():
     """Names that systemd 252 does not parse stand in the drop-in and nowhere else."""
     newer = re.findall(r"^(\w+)=", (ROOT / "deps/systemd/newer-systemd.conf").read_text(), re.M)

@@ -308,9 +308,16 @@ class Daemon:
 
 
 def pytest_sessionfinish(session):
-    """A worker process tells what its tests asked."""
+    """A worker process tells what its tests asked. An operation of the API that nobody asks is described in vain: it fails a whole run."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["asked"] = sorted(contract.asked)
+    elif is_whole(session.config) and not session.testsfailed and contract.operations() - contract.asked:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def is_whole(config):
+    here = pathlib.Path(__file__).resolve().parent
+    return [pathlib.Path(a).resolve() for a in config.args] == [here] and not config.option.keyword and not config.option.collectonly
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -41,8 +41,11 @@ def test_second_machine_asks_nothing_again(make_daemon, fake, tmp_path):
     assert done.returncode == 0 and "%d answers taken" % (len(lines) - 1) in done.stderr, done.stderr
     before = {n: p["requests"] for n, p in first.get("progress")["providers"].items()}
     assert sum(before.values()) > 0
+    arrived = {n: len(times) for n, times in fake.arrivals.items()}
+    assert arrived["lastfm"] and arrived["musicbrainz"] and arrived["listenbrainz"]
     second.post("worker/start")
     second.wait_done()
+    assert {n: len(times) for n, times in fake.arrivals.items()} == arrived, "the services were asked again"
     asked = {n: p["requests"] for n, p in second.get("progress")["providers"].items()}
     assert sum(asked.values()) == 0, asked
     assert outcome(second) == outcome(first)

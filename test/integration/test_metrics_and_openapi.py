@@ -61,6 +61,21 @@ def test_metrics_tell_what_progress_tells(daemon):
     assert values["process_resident_memory_bytes", ""] > 1e6 and values["process_cpu_seconds_total", ""] > 0
 
 
+def test_metrics_cover_what_an_owner_watches(daemon):
+    daemon.add_song("ABBA - Dancing Queen.mp3")
+    daemon.start()
+    daemon.wait_done()
+    _, types = scrape(daemon)
+    counted = "/proc/self/io" if os.path.exists("/proc/self/io") else None
+    wanted = {"requests": "songbookd_provider_requests_total", "waits": "songbookd_provider_wait_seconds",
+              "breaker": "songbookd_provider_state", "queue": "songbookd_queue_songs", "songs by status": "songbookd_songs",
+              "confidence": "songbookd_confidence_songs", "loop lag": "songbookd_loop_worst_turn_seconds",
+              "lock time": "songbookd_store_worst_transaction_seconds", "lock of PiKaraoke": "songbookd_pikaraoke_lock_seconds_total",
+              "database size": "songbookd_database_bytes", **({"bytes written": "songbookd_disk_written_bytes_total"} if counted else {})}
+    assert {what: name for what, name in wanted.items() if name not in types} == {}
+    assert [n for n in types if re.search(r"_(ms|kb|mb|minutes|percent)(_|$)", n)] == [], "base units"
+
+
 def test_metrics_name_no_song_and_bound_their_lines(daemon):
     for i in range(30):
         daemon.add_song("Artist%d - Secret Title %d.mp3" % (i, i))
@@ -167,3 +182,11 @@ def test_openapi_document_is_sound():
         for operation in item.values():
             named = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
             assert named == set(re.findall(r"\{(\w+)\}", path)), path
+
+
+def test_the_files_of_the_dashboard_fit_their_description(daemon):
+    daemon.start("--set", "enrichment.autostart=no")
+    page = daemon.request("GET", "/").body.decode()
+    for path in ("/web/app.js", "/web/style.css", "/web/icon.svg", "/web/lang/en.json"):
+        assert daemon.request("GET", path).status == 200, path
+    assert "/web/" in page and daemon.request("GET", "/web/none.js").status == 404

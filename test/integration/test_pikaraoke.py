@@ -703,7 +703,7 @@ def test_songs_that_wait_to_be_sung_are_asked_for_first(beside, pages):
     wait_for(lambda: b.status()["queue"]["songs"] == 2, "the queue to be read")
     db = sqlite3.connect(b.d.database)
     best = wait_for(lambda: (r := db.execute("SELECT s.file_path, q.priority FROM enrichment_queue q JOIN songs s ON s.id = q.song_id"
-                                             " ORDER BY q.priority + q.demand DESC LIMIT 1").fetchone())[1] == 30 and r, "the priority")
+                                             " ORDER BY q.priority DESC LIMIT 1").fetchone())[1] == 30 and r, "the priority")
     db.close()
     assert best[0].endswith(name(33))
     assert [(row["wanted"], pathlib.Path(row["song"]["file_path"]).name) for row in b.d.get("review?below=1&limit=1")["songs"]] == [

@@ -1,7 +1,10 @@
 """What a service manager sees: the notify protocol, the watchdog, a reload, and the exit codes."""
 import os
+import pathlib
+import re
 import signal
 import socket
+import subprocess
 
 import pytest
 
@@ -171,6 +174,38 @@ def test_keys_come_from_credentials_and_are_not_shown(make_daemon, fake):
     assert shown["value"] == "set" and shown["origin"] == "file"
     assert d.post("settings/test", {"provider": "lastfm"}).json["ok"] is True
     assert fake.lastfm_key not in d.log
+
+
+def test_the_journal_gets_its_levels_and_no_times(daemon):
+    plain = daemon.command
+    daemon.command = lambda *more: ["sh", "-c", "JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) exec \"$@\"", "sh", *plain(*more)]
+    daemon.folders.append(str(daemon.home / "gone"))
+    daemon.start()
+    wait_for(lambda: "gone' does not exist" in daemon.log, "the warning")
+    lines = daemon.log.splitlines()
+    assert all(re.match(r"<[0-7]>\w+: ", line) for line in lines), lines
+    assert [line for line in lines if line.startswith("<4>scan: folder")] and [line for line in lines if line.startswith("<6>main: listening")]
+
+
+def test_it_is_a_whole_container(daemon):
+    """Process 1 of its own world, without a service manager: Docker with no init, LXC. The kernel gives process 1 only the signals it asked for."""
+    if os.geteuid() != 0 or subprocess.run(["unshare", "--pid", "--fork", "true"], capture_output=True).returncode:
+        pytest.skip("no right to a world of processes here")
+    plain = daemon.command
+    hidden = "mount -t tmpfs none /run; exec \"$@\""     # no /run/systemd/system, no NOTIFY_SOCKET
+    daemon.command = lambda *more: ["unshare", "--pid", "--fork", "--mount", "--mount-proc", "sh", "-c", hidden, "sh", *plain(*more)]
+    daemon.add_song("ABBA - Dancing Queen.mp3")
+    daemon.start()
+    daemon.wait_done()
+    assert daemon.song("Dancing Queen")["metadata_status"] == "enriched"
+    outer = daemon.process.pid
+    inner = int(pathlib.Path("/proc/%d/task/%d/children" % (outer, outer)).read_text().split()[0])
+    assert "NSpid:\t%d\t1\n" % inner in pathlib.Path("/proc/%d/status" % inner).read_text()
+    os.kill(inner, signal.SIGHUP)
+    assert daemon.get("health")["name"] == "songbookd"
+    os.kill(inner, signal.SIGTERM)
+    assert daemon.wait() == 0
+    assert daemon.log.rstrip().endswith("main: stopped"), daemon.log
 
 
 def test_signals_in_the_midst_of_the_start_do_no_harm(daemon):

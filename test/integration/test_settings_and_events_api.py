@@ -94,6 +94,24 @@ def test_wrong_key_is_told_by_the_test_and_the_state(plain, fake):
     assert plain.post("settings/test", {"provider": "musicbrainz"}).json["ok"] is True
 
 
+def test_a_test_tells_why_nothing_is_asked(make_daemon):
+    d = make_daemon(args=["--set", "lastfm.enabled=no", "--set", "musicbrainz.url=http://127.0.0.1:9/ws/2"])
+    d.add_song("ABBA - Dancing Queen.mp4")
+    d.start()
+    wait_for(lambda: d.get("progress")["offline"], "the daemon to notice that it is offline")
+    for _ in range(3):     # asked, and not asked because it rests: both times it is the network
+        told = d.post("settings/test", {"provider": "musicbrainz"}).json
+        assert (told["ok"], told["kind"]) == (False, "offline"), told
+    assert d.post("settings/test", {"provider": "lastfm"}).json["kind"] == "disabled"
+    assert d.get("progress")["eta_seconds"] is None, "nobody knows when the network comes back"
+
+
+def test_a_test_without_a_key_says_so(make_daemon, fake):
+    d = make_daemon(fake=fake, key=False)
+    d.start("--set", "enrichment.autostart=no")
+    assert d.post("settings/test", {"provider": "lastfm"}).json["kind"] == "needs_key"
+
+
 def test_new_rate_is_used_at_once(make_daemon, fake):
     fake.catalogue.any_share = 1.0
     d = make_daemon(fake=fake, args=["--set", "musicbrainz.enabled=no"])

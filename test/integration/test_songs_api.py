@@ -13,6 +13,11 @@ def ids_of(d, query):
     return [s["id"] for s in d.get("songs?" + query)["songs"]]
 
 
+def song_of(answer):
+    """The song in the answer to a change."""
+    return {k: v for k, v in answer.json.items() if k != "batch"}
+
+
 # --- ETags ----------------------------------------------------------------------------------------
 
 
@@ -26,7 +31,7 @@ def test_etag_changes_with_the_song_and_304_spares_the_body(still):
     assert still.request("GET", "songs/1", headers={"If-None-Match": '"v0"'}).status == 200
     edited = still.request("PATCH", "songs/1", {"artist": "ABBA"}, headers={"If-Match": tag})
     assert edited.status == 200 and edited.headers["etag"] != tag
-    assert still.request("GET", "songs/1", headers={"If-None-Match": tag}).json == edited.json
+    assert still.request("GET", "songs/1", headers={"If-None-Match": tag}).json == song_of(edited)
     assert still.request("PATCH", "songs/1", {"artist": "B"}, headers={"If-Match": tag}).status == 412
     assert still.request("PATCH", "songs/1", {"artist": "B"}, headers={"If-Match": edited.headers["etag"]}).status == 200
     assert still.request("PATCH", "songs/1", {"artist": "C"}, headers={"If-Match": "*"}).status == 200
@@ -291,6 +296,38 @@ def test_undo_puts_back_what_was(still):
     assert still.get("songs/1")["artist"] == "Second"
 
 
+def test_a_change_says_the_batch_that_undoes_it_and_nothing_else(still, fake):
+    fake.catalogue.add(Song("Queen", "Innuendo", 1991, ["rock"]))
+    started(still, "Queen - Innuendo.mp4")
+    still.post("worker/start")
+    still.wait_done()
+    enriched = still.get("songs/1")
+    candidate = still.get("songs/1/suggestions?limit=20")["suggestions"][0]["id"]
+    mine, other = still.patch(1, artist="Mine").json, still.patch(1, genre="Jazz").json       # the newest is not the one to undo
+    assert still.post("undo", {"batch": mine["batch"]}).json["song_ids"] == [1]
+    song = still.get("songs/1")
+    assert (song["artist"], song["metadata_status"], song["genre"]) == (enriched["artist"], "enriched", "Jazz")
+    assert still.post("undo", {"batch": other["batch"]}).status == 200 and still.get("songs/1")["genre"] == enriched["genre"]
+    accepted = still.post("songs/1/accept", {"candidate": candidate}).json
+    assert still.post("undo", {"batch": accepted["batch"]}).status == 200 and still.get("songs/1")["metadata_status"] == "enriched"
+    assert still.patch(1, verified=True).json["batch"] > accepted["batch"]
+    assert still.patch(1, verified=True).json["batch"] is None                                # it was so already
+    assert still.post("songs/1/reject", {"candidate": candidate}).json["batch"] is None       # a person's word stays
+
+
+def test_the_batch_of_a_refused_suggestion_brings_it_back(still):
+    started(still, "Queen - Bohemian Rhapsody.mp4")
+    still.post("worker/start")
+    still.wait_done()
+    before = still.get("songs/1")
+    assert before["metadata_status"] == "enriched"
+    ids = [c["id"] for c in still.get("songs/1/suggestions?limit=20")["suggestions"]]
+    batch = [b for b in (still.post("songs/1/reject", {"candidate": c}).json["batch"] for c in ids) if b][-1]
+    assert still.get("songs/1")["metadata_status"] == "parsed"
+    assert still.post("undo", {"batch": batch}).status == 200
+    assert [still.get("songs/1")[f] for f in ("artist", "title", "year", "genre")] == [before[f] for f in ("artist", "title", "year", "genre")]
+
+
 def test_changes_are_paged_backwards(still):
     started(still, "ABBA - Dancing Queen.mp4")
     for i in range(12):
@@ -310,7 +347,7 @@ def test_changes_are_paged_backwards(still):
 
 def queue_rows(d):
     db = sqlite3.connect("file:%s?mode=ro" % d.database, uri=True)
-    rows = dict(db.execute("SELECT song_id, priority + demand FROM enrichment_queue"))
+    rows = dict(db.execute("SELECT song_id, priority FROM enrichment_queue"))
     db.close()
     return rows
 

@@ -199,6 +199,45 @@ static void of_candidates_only_known_fields_are_kept(void **state)
     free(text);
 }
 
+static void what_is_believed_no_longer_is_forgotten_in_steps(void **state)
+{
+    /* the 13th of November is a day before NOW: at 29 days of age an empty answer is too old, at 181 each */
+    static const char found[] = "{\"provider\":\"%s\",\"artist\":\"%s\",\"title\":\"b\",\"at\":\"" AT "\","
+                                "\"candidates\":[{\"artist\":\"A\",\"title\":\"B\"}]}";
+    static const char *const providers[] = {"lastfm", "listenbrainz", "musicbrainz"};
+    struct fixture *f = *state;
+    struct answers_taken taken = {0, 0};
+    char *place = NULL, *json, artist[8];
+    int64_t gone, total = 0;
+    int steps = 0;
+
+    for (size_t p = 0; p < ARRAY_LEN(providers); p++)
+        for (int i = 0; i < 4; i++) {
+            snprintf(artist, sizeof artist, "a%d", i);
+            json = mem_printf(found, providers[p], artist);
+            assert_int_equal(i % 2 ? take(f->db, json, &taken) : take_none(f->db, providers[p], artist, "b", AT, &taken), 0);
+            free(json);
+        }
+    assert_taken(taken, 12, 0);
+    assert_int_equal(answers_forget(f->db, NOW, 100, &place, &gone, NULL), 0);
+    assert_int_equal(gone, 0);
+    assert_null(place);
+    do {
+        assert_int_equal(answers_forget(f->db, NOW + 28 * DAY, 5, &place, &gone, NULL), 0);
+        assert_true(gone <= 3);   /* of five rows that stand beside each other */
+        total += gone;
+        steps++;
+    } while (place);
+    assert_int_equal(steps, 3);
+    assert_int_equal(total, 6);   /* those that found nothing */
+    assert_int_equal(answers_forget(f->db, NOW + 180 * DAY, 6, &place, &gone, NULL), 0);
+    assert_int_equal(gone, 6);
+    assert_int_equal(answers_forget(f->db, NOW + 180 * DAY, 6, &place, &gone, NULL), 0);
+    assert_int_equal(gone, 0);
+    assert_null(place);
+    assert_told(f->db, "");
+}
+
 int main(void)
 {
 #define WITH_STORE(t) cmocka_unit_test_setup_teardown(t, fixture_setup, fixture_teardown)
@@ -210,6 +249,7 @@ int main(void)
         WITH_STORE(what_is_none_is_refused_and_nothing_of_it_stored),
         WITH_STORE(key_has_a_longest_length),
         WITH_STORE(of_candidates_only_known_fields_are_kept),
+        WITH_STORE(what_is_believed_no_longer_is_forgotten_in_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

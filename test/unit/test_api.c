@@ -1029,6 +1029,85 @@ static void only_absent_songs_are_forgotten(void **state)
     expect_status("GET", "/api/v1/songs/2", NULL, NULL, 404);
 }
 
+/* 450 songs that are gone. */
+static int many_absent(struct db *db, struct err *e)
+{
+    struct guess g = {.artist = (char *)"A", .title = (char *)"B", .confidence = 0.6, .rule = "separator", .reason = "two parts"};
+    struct found_result r;
+    char path[40];
+    int rc = 0;
+
+    for (int i = 0; rc == 0 && i < 450; i++) {
+        snprintf(path, sizeof path, "/songs/%d.mp4", i);
+        rc = songs_found(db, &(struct found_file){.path = slice_of(path), .format = "mp4", .guess = &g}, 1, 1000, &r, e);
+        if (rc == 0)
+            rc = songs_set_present(db, &r.id, 1, false, 1000, NULL, e);
+    }
+    return rc;
+}
+
+/* Sends it and turns the loop until the first step is done. */
+static int start_forgetting_all(void)
+{
+    uint64_t before = dbq_stats(t.q).transactions;
+    int fd = dial();
+    char *text = mem_printf("POST /api/v1/forget HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n"
+                            "Content-Type: application/json\r\nContent-Length: 17\r\n\r\n{\"song_ids\":null}", t.port);
+
+    assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+    free(text);
+    for (int i = 0; i < 20000 && dbq_stats(t.q).transactions == before; i++) {
+        struct pollfd p = {.fd = uv_backend_fd(&loop), .events = POLLIN};
+        poll(&p, 1, 1);
+        uv_run(&loop, UV_RUN_NOWAIT);
+    }
+    return fd;
+}
+
+static int nothing(struct db *db, struct err *e)
+{
+    return 0;
+}
+
+static void forgetting_many_lets_others_write_in_between(void **state)
+{
+    struct buf in;
+    int fd;
+
+    seed(many_absent);
+    assert_int_equal(dbq_counts(t.q)->absent, 450);
+    fd = start_forgetting_all();
+    seed(nothing);
+    assert_true(dbq_counts(t.q)->absent > 0);
+    buf_init(&in, 0);
+    exchange(fd, "", 0, &in);
+    close(fd);
+    assert_non_null(strstr(buf_cstr(&in), "{\"forgotten\":450}"));
+    buf_deinit(&in);
+    assert_int_equal(dbq_counts(t.q)->absent, 0);
+}
+
+static void forgetting_that_the_end_cuts_off_says_how_far_it_came(void **state)
+{
+    bool closed = false, opened = false;
+    struct buf in;
+    int fd;
+
+    seed(many_absent);
+    fd = start_forgetting_all();
+    dbq_close(t.q, on_closed, &closed);
+    run_until(&closed);
+    buf_init(&in, 0);
+    exchange(fd, "", 0, &in);
+    close(fd);
+    assert_non_null(strstr(buf_cstr(&in), "HTTP/1.1 503 "));
+    assert_non_null(strstr(buf_cstr(&in), "00 songs are forgotten, ask again for the rest"));
+    buf_deinit(&in);
+    t.q = dbq_open(&loop, t.database, on_opened, &opened);   /* for the teardown, and to look */
+    run_until(&opened);
+    assert_true(dbq_counts(t.q)->absent > 0 && dbq_counts(t.q)->absent < 450);
+}
+
 static void settings_change_all_or_nothing(void **state)
 {
     struct reply r;
@@ -1317,6 +1396,8 @@ int main(void)
         T(two_thousand_names_are_the_most),
         T(a_scan_is_started_and_seen),
         T(only_absent_songs_are_forgotten),
+        T(forgetting_many_lets_others_write_in_between),
+        T(forgetting_that_the_end_cuts_off_says_how_far_it_came),
         T(settings_change_all_or_nothing),
         T(a_secret_is_stored_apart_and_never_shown),
         T(a_provider_is_tested),

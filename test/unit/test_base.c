@@ -4,11 +4,15 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -187,6 +191,29 @@ static void iso_time_goes_on_after_2038(void **state)
     assert_string_equal(s, "1970-01-01T00:00:00Z");
 }
 
+static void folders_above_a_file_are_made_and_the_one_that_cannot_be_is_named(void **state)
+{
+    char dir[] = "/tmp/songbook-base-XXXXXX", file[64], below[64];
+    struct err e = {0};
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(file, sizeof file, "%s/a/b/file", dir);
+    assert_int_equal(folders_make(file, &e), 0);
+    assert_int_equal(access(file, F_OK), -1);
+    assert_int_equal(mkdir(file, 0755), 0);   /* its folder is there */
+    assert_int_equal(folders_make(file, &e), 0);
+    rmdir(file);
+    assert_int_equal(close(open(file, O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
+    snprintf(below, sizeof below, "%s/a/b/file/c/d", dir);
+    assert_int_equal(folders_make(below, &e), ERR_IO);
+    assert_non_null(strstr(e.text, "file/c'"));
+    assert_int_equal(folders_make("file", &e), 0);
+    unlink(file);
+    for (*strrchr(file, '/') = '\0'; strlen(file) >= strlen(dir); *strrchr(file, '/') = '\0')
+        assert_int_equal(rmdir(file), 0);
+}
+
 static void the_log_does_not_wait_for_a_reader(void **state)
 {
     static char text[1 << 20];
@@ -251,6 +278,7 @@ int main(void)
         cmocka_unit_test(percent_decode_refuses_bad_escapes),
         cmocka_unit_test(keys_are_masked_in_log_text),
         cmocka_unit_test(control_characters_never_reach_a_terminal),
+        cmocka_unit_test(folders_above_a_file_are_made_and_the_one_that_cannot_be_is_named),
         cmocka_unit_test(the_log_does_not_wait_for_a_reader),
         cmocka_unit_test(a_line_of_the_log_has_an_end),
         cmocka_unit_test(iso_time_reads_back),

@@ -205,8 +205,7 @@ static void listener_may_leave_while_it_is_told(void **state)
     events_publish(f.ev, EVENT_SCAN, "");
     assert_int_equal(a.calls, 1);
     assert_int_equal(b.calls, 1);
-    assert_int_equal(events_listeners(f.ev), 0);
-    end(&f);
+    end(&f);   /* ends the process when somebody still listens */
 }
 
 int main(void)

@@ -147,7 +147,7 @@ static void rejected_match_is_never_chosen_again(void **state)
     assert_int_equal(s.year, 1990);
     song_deinit(&s);
     c = candidates_of(f->db, id);
-    assert_int_equal(candidates_reject(f->db, id, c.ids[0], 0, NOW, &s, NULL), 0);
+    assert_int_equal(candidates_reject(f->db, id, c.ids[0], 0, NULL, NOW, &s, NULL), 0);
     assert_string_equal(s.artist, "a");
     assert_string_equal(s.title, "b");
     assert_string_equal(s.source, "name");
@@ -164,6 +164,26 @@ static void rejected_match_is_never_chosen_again(void **state)
     song_deinit(&s);
     assert_non_null(strstr(candidates_of(f->db, id).text, "!Wrong-Song/lastfm"));
     assert_counts_true(f->db);
+}
+
+static void what_a_refused_provider_said_no_longer_is_the_source_of_anything(void **state)
+{
+    struct fixture *f = *state;
+    int64_t id = add_song(f->db, "/m/a.mp4", "a", "b"), *ids;
+    struct song s;
+    size_t n;
+
+    answer(f->db, id, PROVIDER_LASTFM, "Wrong", "b", NOW + 1, &s);   /* of the title it says what the name says */
+    song_deinit(&s);
+    assert_int_equal(candidates_reject(f->db, id, candidates_of(f->db, id).ids[0], 0, NOW + 2, NULL, NULL), 0);
+    assert_string_equal(evidence_of(f->db, id).text,
+                        "*artist=a/name *title=b/name artist=Wrong/lastfm title=b/lastfm year=1990/lastfm ");
+
+    /* taken back, the names are the provider's again: who else would be their source */
+    assert_int_equal(undo_whole(f->db, changes_of(f->db, id).ids[0], &ids, &n), 0);
+    free(ids);
+    assert_string_equal(evidence_of(f->db, id).text,
+                        "artist=a/name *title=b/name *artist=Wrong/lastfm title=b/lastfm *year=1990/lastfm ");
 }
 
 static void undo_puts_back_edit_and_worker_and_redo_brings_them_again(void **state)
@@ -315,6 +335,7 @@ int main(void)
         T(evidence_tells_who_says_what_and_what_stands),
         T(accepted_suggestion_is_manual),
         T(rejected_match_is_never_chosen_again),
+        T(what_a_refused_provider_said_no_longer_is_the_source_of_anything),
         T(undo_puts_back_edit_and_worker_and_redo_brings_them_again),
         T(undo_of_a_persons_edit_reopens_the_song),
         T(batch_of_many_edits_is_one_undo),

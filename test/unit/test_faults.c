@@ -5,6 +5,7 @@
 #include "faulty_sqlite.h"
 #include "store/backup.h"
 #include "store/evidence.h"
+#include "store/pk.h"
 #include "store/queue.h"
 #include "store/state.h"
 #include "store/undo.h"
@@ -100,7 +101,7 @@ static int step_absent(struct db *db, struct err *e)
 /* A refused suggestion puts back what the name said: what cannot be read then must not become empty. */
 static int step_reject(struct db *db, struct err *e)
 {
-    return candidates_reject(db, 1, 1, 0, NOW, NULL, e);
+    return candidates_reject(db, 1, 1, 0, NULL, NOW, NULL, e);
 }
 
 static const struct {
@@ -296,6 +297,50 @@ static void trouble_that_lasts_loses_nothing_that_was_acknowledged(void **state)
         try_kind(kinds[i], true, true);
 }
 
+static void make_pikaraokes(const char *path)
+{
+    sqlite3 *h;
+
+    assert_int_equal(sqlite3_open(path, &h), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(h,
+                                  "PRAGMA journal_mode = WAL;"
+                                  "CREATE TABLE songs (id INTEGER PRIMARY KEY, file_path TEXT, youtube_id TEXT, format TEXT,"
+                                  " artist TEXT, title TEXT, variant TEXT, year INTEGER, genre TEXT, metadata_status TEXT,"
+                                  " enrichment_attempts INTEGER, last_enrichment_attempt TEXT, created_at TEXT, updated_at TEXT);"
+                                  "CREATE TABLE metadata (key TEXT PRIMARY KEY, value TEXT); PRAGMA user_version = 1",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(h);
+}
+
+/* What it holds at that moment is given back; the leak checker looks at the end. */
+static void a_look_at_pikaraokes_database_may_fail_anywhere(void **state)
+{
+    static const enum fault_kind kinds[] = {FAULT_READ, FAULT_MEMORY};
+    char dir[64], path[96];
+
+    (void)state;
+    snprintf(dir, sizeof dir, "/tmp/songbook-faults-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/pikaraoke.db", dir);
+    make_pikaraokes(path);
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+        for (int nth = 1, given = 1; given; nth++) {
+            struct pk *pk = pk_new(path);
+            struct pk_look l;
+            faults_arm(kinds[k], nth, false);
+            pk_look(pk, false, NOW, &l);
+            given = faults_given();
+            faults_arm(FAULT_NONE, 0, false);
+            if (l.state != PK_READABLE && (!given || !l.why[0]))
+                fail_msg("%s at %d: state %d '%s'", fault_names[kinds[k]], nth, l.state, l.why);
+            pk_look_deinit(&l);
+            pk_free(pk);
+        }
+    remove_files(path);
+    rmdir(dir);
+}
+
 static void all_kinds_were_reached(void **state)
 {
     (void)state;
@@ -312,6 +357,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_call_of_the_store_may_fail_once),
         cmocka_unit_test(trouble_that_lasts_loses_nothing_that_was_acknowledged),
+        cmocka_unit_test(a_look_at_pikaraokes_database_may_fail_anywhere),
         cmocka_unit_test(all_kinds_were_reached),
     };
 

@@ -91,7 +91,6 @@ static void a_group_of_genres_is_found_by_all_its_names(void **state)
 {
     struct fixture *f = *state;
     struct songs_filter q = all_songs();
-    int64_t n;
 
     edit_song(f->db, add_song(f->db, "/m/a.mp4", "A", "one"), 1974, "Hard Rock");
     edit_song(f->db, add_song(f->db, "/m/b.mp4", "B", "two"), 1982, "rock");   /* as a person wrote it */
@@ -100,8 +99,6 @@ static void a_group_of_genres_is_found_by_all_its_names(void **state)
     add_song(f->db, "/m/e.mp4", "E", "five");
     q.genre_group = "Rock";
     assert_string_equal(titles(f->db, q), "one two ");
-    assert_int_equal(songs_count(f->db, &q, &n, NULL), 0);
-    assert_int_equal(n, 2);
     q.genre_group = "Children's";
     assert_string_equal(titles(f->db, q), "three ");
     q.genre_group = "Jazz", q.sort = SORT_YEAR;

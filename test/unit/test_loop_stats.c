@@ -116,7 +116,7 @@ static void work_inside_the_poll_is_counted(void **state)
     end(&loop, s);
 }
 
-static void waiting_uses_no_cpu_and_reset_forgets(void **state)
+static void waiting_uses_no_cpu(void **state)
 {
     uv_loop_t loop;
     uv_timer_t t;
@@ -126,11 +126,10 @@ static void waiting_uses_no_cpu_and_reset_forgets(void **state)
     uv_loop_init(&loop);
     s = loop_stats_new(&loop);
     uv_timer_init(&loop, &t);
-    uv_timer_start(&t, burn_timer, 1, 0);
+    uv_timer_start(&t, nop, 10 * BURN_MS, 0);
     run_to_end(&loop);
-    loop_stats_reset(s);
+    assert_true(number_of(s, "turns") >= 1);
     assert_true(number_of(s, "worst_turn_cpu_ms") < BURN_MS);
-    assert_true(number_of(s, "turns") < 1);
     end(&loop, s);
 }
 
@@ -151,7 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(work_in_timers_is_counted),
         cmocka_unit_test(work_inside_the_poll_is_counted),
-        cmocka_unit_test(waiting_uses_no_cpu_and_reset_forgets),
+        cmocka_unit_test(waiting_uses_no_cpu),
         cmocka_unit_test(it_does_not_keep_the_loop_alive),
     };
 

@@ -494,6 +494,11 @@ static void names_are_read_while_the_table_is_filled(void **state)
     done(&r);
 }
 
+static struct known_row *row_of(const struct known *k, const char *path)
+{
+    return known_find_hash(k, known_hash(k, slice_of(path)));
+}
+
 static void the_table_finds_each_of_many_rows(void **state)
 {
     const char *paths[] = {"/songs", "/songs/more", NULL};
@@ -512,11 +517,11 @@ static void the_table_finds_each_of_many_rows(void **state)
         known_add(k, &s);
     }
     assert_int_equal(known_count(k), 20000);
-    assert_int_equal(known_find(k, slice_of("/songs/9999.mp4"))->id, 29997);
-    assert_int_equal(known_find(k, slice_of("/songs/9999.mp4"))->folder, 0);
-    assert_int_equal(known_find(k, slice_of("/songs/more/10000.mp4"))->folder, 1);
-    assert_int_equal(known_find(k, slice_of("/elsewhere/2.mp4"))->folder, KNOWN_OUTSIDE);
-    assert_null(known_find(k, slice_of("/songs/9999.mp")));
+    assert_int_equal(row_of(k, "/songs/9999.mp4")->id, 29997);
+    assert_int_equal(row_of(k, "/songs/9999.mp4")->folder, 0);
+    assert_int_equal(row_of(k, "/songs/more/10000.mp4")->folder, 1);
+    assert_int_equal(row_of(k, "/elsewhere/2.mp4")->folder, KNOWN_OUTSIDE);
+    assert_null(row_of(k, "/songs/9999.mp"));
     assert_int_equal(known_by_id(k, 60000)->size, 20000);
     assert_null(known_by_id(k, 4));
     known_free(k);
@@ -635,6 +640,27 @@ static void hints_and_young_files_are_bounded(void **state)
     probes_deinit(&ps);
 }
 
+/* A time of last access that most systems would bring up to date when the place is read: it is older than a day. */
+static void a_walk_leaves_no_trace_in_the_folder(void **state)
+{
+    struct result r;
+    struct stat st;
+
+    (void)state;
+    put("Queen - Innuendo.mp4", "");
+    put_dir("more");
+    age("more", OLD_S);
+    age("", OLD_S);
+    walk_root(&r);
+    assert_int_equal(r.out.n_files, 1);
+    done(&r);
+    assert_int_equal(walk_look_folder(root), FOLDER_OK);
+    assert_int_equal(stat(at("more"), &st), 0);
+    assert_int_equal(st.st_atim.tv_sec, OLD_S);
+    assert_int_equal(stat(root, &st), 0);
+    assert_int_equal(st.st_atim.tv_sec, OLD_S);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -653,6 +679,7 @@ int main(void)
         TEST(a_path_longer_than_the_system_allows_ends_the_branch),
         TEST(states_of_folders_are_told_apart),
         TEST(an_unreadable_directory_is_told),
+        TEST(a_walk_leaves_no_trace_in_the_folder),
         TEST(large_directories_come_in_pieces),
         TEST(only_differences_to_the_table_are_reported),
         TEST(names_are_read_while_the_table_is_filled),
