@@ -175,7 +175,7 @@ static void what_a_refused_provider_said_no_longer_is_the_source_of_anything(voi
 
     answer(f->db, id, PROVIDER_LASTFM, "Wrong", "b", NOW + 1, &s);   /* of the title it says what the name says */
     song_deinit(&s);
-    assert_int_equal(candidates_reject(f->db, id, candidates_of(f->db, id).ids[0], 0, NOW + 2, NULL, NULL), 0);
+    assert_int_equal(candidates_reject(f->db, id, candidates_of(f->db, id).ids[0], 0, NULL, NOW + 2, NULL, NULL), 0);
     assert_string_equal(evidence_of(f->db, id).text,
                         "*artist=a/name *title=b/name artist=Wrong/lastfm title=b/lastfm year=1990/lastfm ");
 
