@@ -215,7 +215,8 @@ static bool is_among(struct slice path, const char *const *paths, size_t n)
 }
 
 /* By the index of the review, which begins with those. */
-static int no_longer_soon(struct db *db, const char *const *paths, size_t n_paths, int64_t ids[SOON_MAX], size_t *n, struct err *e)
+static int no_longer_soon(struct db *db, const char *const *paths, size_t n_paths, int64_t ids[SOON_MAX], size_t *n,
+                          struct err *e)
 {
     struct stmt s = stmt_of(db, "SELECT id, file_path FROM songs WHERE present = 1 AND metadata_status <> 'manual'"
                                 " AND " SONG_REVIEW_RANK("") " <= ?1 * -1000000 LIMIT ?2", e);

@@ -64,7 +64,8 @@ static int insert_row(struct db *db, int64_t id, int priority, const char *iso, 
     return stmt_run(&s);
 }
 
-/* Remembered beyond the queue, until an answer names the song or a person decides: the review shows first what people wait for. */
+/* Remembered beyond the queue, until an answer names the song or a person decides: the review shows first what people wait
+ * for. */
 static int raise_wanted(struct db *db, int64_t id, int priority, struct err *e)
 {
     struct stmt s;

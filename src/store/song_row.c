@@ -360,9 +360,9 @@ int song_row_save(struct db *db, const struct song *b, struct song *a, int64_t n
     bool names = !text_same(b->artist, a->artist) || !text_same(b->title, a->title);
     int rc = 0;
 
-    *changed = names || !text_same(b->variant, a->variant) || !text_same(b->genre, a->genre) || !text_same(b->reason, a->reason) ||
-               !text_same(b->source, a->source) || b->year != a->year || b->confidence != a->confidence ||
-               b->status != a->status || b->locked != a->locked;
+    *changed = names || !text_same(b->variant, a->variant) || !text_same(b->genre, a->genre) ||
+               !text_same(b->reason, a->reason) || !text_same(b->source, a->source) || b->year != a->year ||
+               b->confidence != a->confidence || b->status != a->status || b->locked != a->locked;
     if (!*changed)
         return 0;
     a->version = b->version + 1;
