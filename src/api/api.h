@@ -30,6 +30,9 @@ struct api_deps {                    /* borrowed for the api's life */
     struct manners *manners;
     const char *keys_path;           /* keys file for secrets set through the API */
     const char *version;
+    /* Values in force changed; members: of the settings event that is to tell it (borrowed). */
+    void (*settings_changed)(void *arg, const char *members);
+    void *arg;
     const char *token;               /* required on TCP, from loopback, too; NULL when only local addresses are bound */
 };
 

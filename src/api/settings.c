@@ -201,17 +201,9 @@ static void apply(struct settings_op *s, struct config *c)
     }
 }
 
-static void apply_log_level(const struct config *c)
-{
-    static const char *const names[] = {"error", "warn", "info", "debug"};
-
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (strcmp(config_text(c, OPT_LOG_LEVEL), names[i]) == 0)
-            log_set_level((enum log_level)i);
-}
-
 static void tell_settings(struct settings_op *s)
 {
+    struct api *a = s->o.api;
     struct buf b;
     struct json_out o;
 
@@ -221,7 +213,7 @@ static void tell_settings(struct settings_op *s)
     for (size_t i = 0; i < s->n; i++)
         json_put_str(&o, NULL, options[s->list[i].id].name);
     json_close(&o, ']');
-    events_publish(s->o.api->d.events, EVENT_SETTINGS, buf_cstr(&b));
+    a->d.settings_changed(a->d.arg, buf_cstr(&b));
     buf_deinit(&b);
 }
 
@@ -233,14 +225,8 @@ static bool settings_answer(struct api_op *o, int rc)
     if (rc)
         return api_op_answer(o, rc);
     apply(s, a->d.config);
-    apply_log_level(a->d.config);
-    enrich_reconfigure(a->d.enrich);
-    if (a->d.pikaraoke)
-        pikaraoke_reconfigure(a->d.pikaraoke);
     reply_settings(o->req, a);
     tell_settings(s);
-    events_progress_changed(a->d.events);
-    enrich_wake(a->d.enrich);
     return true;
 }
 

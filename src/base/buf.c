@@ -19,6 +19,11 @@ bool slice_eq(struct slice a, struct slice b)
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+bool text_same(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
 bool slice_eq_str(struct slice a, const char *s)
 {
     return slice_eq(a, slice_of(s));

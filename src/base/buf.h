@@ -22,6 +22,7 @@ struct slice {
 struct slice slice_of(const char *s);                        /* NULL gives an empty slice */
 bool slice_eq(struct slice a, struct slice b);               /* byte equality */
 bool slice_eq_str(struct slice a, const char *s);
+bool text_same(const char *a, const char *b);   /* NULL is as good as "" */
 bool slice_ieq_str(struct slice a, const char *s);           /* ASCII letters compared without case */
 struct slice slice_trim(struct slice s);                     /* ASCII white space off both ends */
 

@@ -48,6 +48,14 @@ char *mem_strndup(const char *s, size_t n)
     return copy;
 }
 
+void mem_set_text(char **field, const char *value)
+{
+    char *copy = mem_strdup(value);   /* first: it may be a part of the old one */
+
+    free(*field);
+    *field = copy;
+}
+
 char *mem_printf(const char *fmt, ...)
 {
     va_list ap;

@@ -14,6 +14,7 @@ void *mem_zalloc(size_t size);                /* zeroed */
 void *mem_realloc(void *p, size_t size);
 char *mem_strdup(const char *s);              /* NULL gives NULL */
 char *mem_strndup(const char *s, size_t n);   /* copies n bytes and adds a NUL */
+void mem_set_text(char **field, const char *value);   /* a copy in the place of what the field owned; NULL is none */
 __attribute__((format(printf, 1, 2))) char *mem_printf(const char *fmt, ...);
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))

@@ -45,7 +45,8 @@ struct daemon {
     bool scan_settled, closing, db_closed;
     bool started;                  /* all parts are there, so that they can be closed in order */
     bool stop_wished;              /* a signal came before that */
-    uint64_t last_activity;        /* monotonic ms of the last listing of a song, for --wait */
+    uint64_t last_activity;        /* monotonic ms of the last look at a file or listing of a song, for --wait */
+    uint64_t read_place;           /* how far the looking was then */
     bool waiting;                  /* start-up waits for an asynchronous step */
     int waited_rc;
     struct err waited_err;
@@ -69,6 +70,7 @@ void news_judge_changed(void *arg);                  /* songs were decided by th
 void news_idle(void *arg);                           /* a part has nothing left to do */
 void news_hangup(uv_signal_t *h, int signum);        /* SIGHUP */
 void news_reloaded(void *arg, int rc, const char *changed);
+void news_settings(void *arg, const char *changed);  /* values in force changed; changed: members of the settings event */
 void news_log_level(const struct config *c);         /* the level in force */
 
 /* tell.c */

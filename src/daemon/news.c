@@ -96,6 +96,17 @@ void news_log_level(const struct config *c)
             log_set_level((enum log_level)i);
 }
 
+void news_settings(void *arg, const char *changed)
+{
+    struct daemon *d = arg;
+
+    news_log_level(d->config);
+    enrich_reconfigure(d->enrich);
+    pikaraoke_reconfigure(d->pikaraoke);
+    events_publish(d->events, EVENT_SETTINGS, changed);
+    events_progress_changed(d->events);
+}
+
 void news_reloaded(void *arg, int rc, const char *changed)
 {
     struct daemon *d = arg;
@@ -103,13 +114,8 @@ void news_reloaded(void *arg, int rc, const char *changed)
     if (d->closing)
         return;
     service_ready(&d->service);
-    if (rc || !changed)
-        return;
-    news_log_level(d->config);
-    enrich_reconfigure(d->enrich);
-    events_publish(d->events, EVENT_SETTINGS, changed);
-    events_progress_changed(d->events);
-    enrich_wake(d->enrich);
+    if (rc == 0 && changed)
+        news_settings(d, changed);
 }
 
 void news_hangup(uv_signal_t *h, int signum)

@@ -34,21 +34,33 @@ void once_look(struct daemon *d)
     stop_begin(d, c->total_failed > d->failed_before ? EXIT_DONE_WITH_FAILURES : 0);
 }
 
+/* Looking through folders and lists is an activity while it comes forward, not because it has not ended. */
+static bool reading_advances(struct daemon *d)
+{
+    struct scan_status s;
+    uint64_t place;
+    bool moved;
+
+    scan_status(d->scan, &s);
+    place = s.files + s.listed + s.changed + s.moved + s.returned + s.missing + pikaraoke_place(d->pikaraoke);
+    moved = place != d->read_place;
+    d->read_place = place;
+    return !s.failing && (moved || s.young);
+}
+
 static void on_once_timer(uv_timer_t *t)
 {
     struct daemon *d = t->data;
     uint64_t now = clock_mono(&clock_system), last = enrich_last_advance(d->enrich);
-    struct scan_status s;
 
     once_look(d);
     if (d->closing)
         return;          /* the scan may be gone */
-    scan_status(d->scan, &s);
-    if ((s.running || !d->scan_settled || !pikaraoke_is_settled(d->pikaraoke)) && !s.failing)
+    if (reading_advances(d))
         d->last_activity = now;
     if (d->last_activity > last)
         last = d->last_activity;
-    if (d->closing || now - last < d->args.wait_s * 1000)
+    if (now - last < d->args.wait_s * 1000)
         return;
     tell_summary(d, "stuck");
     log_warn("main", "nothing could advance for %llu s; the queue is kept for the next run", (unsigned long long)d->args.wait_s);

@@ -264,6 +264,8 @@ static int start_api(struct daemon *d, struct err *e)
         .manners = d->manners,
         .keys_path = d->keys_path,
         .version = SONGBOOKD_VERSION,
+        .settings_changed = news_settings,
+        .arg = d,
         .token = d->token,
     };
     int rc;
@@ -272,9 +274,7 @@ static int start_api(struct daemon *d, struct err *e)
     d->api = api_new(&deps);
     api_server_options(d->api, &d->server_options);
     d->server_options.extra_hosts = d->hosts = list_of(d->config, OPT_SERVER_HOSTS);
-    rc = http_server_new(&d->loop, &d->server_options, &d->server);
-    if (rc)
-        return err_set(e, rc, "the server cannot be made");
+    d->server = http_server_new(&d->loop, &d->server_options);
     api_set_server(d->api, d->server);
     api_load(d->api, on_ready, d);
     rc = start_wait(d);

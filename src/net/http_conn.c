@@ -53,8 +53,6 @@ static void on_conn_closed(uv_handle_t *h)
         r->conn = NULL;
         if (!r->handed)
             request_free(r);
-        else if (r->gone)
-            r->gone(r, r->gone_arg);
     }
     if (c->stream)
         stream_conn_closed(c->stream);
@@ -265,19 +263,13 @@ static size_t consume(struct conn *c, struct slice data)
 /* The client will send nothing more. */
 static void input_ended(struct conn *c)
 {
-    struct request *r = c->request;
-    void (*gone)(struct request *, void *) = r ? r->gone : NULL;
-
     if (c->state == CONN_STREAM || c->state == CONN_LINGER) {
         conn_close(c, "closed by the client");
     } else if (c->state == CONN_READ && c->in.len == 0) {
-        if (r)
+        if (c->request)
             refuse(c, 400, "malformed", "the request ended too early");
         else
             conn_close(c, "closed by the client");
-    } else if (c->state == CONN_HANDLE && gone) {
-        r->gone = NULL;
-        gone(r, r->gone_arg);
     }
 }
 

@@ -182,17 +182,17 @@ static enum http_method method_of(uint8_t llhttp_method)
     }
 }
 
-/* "http://host/path" becomes host and "/path"; "http://host" alone means "/". */
+/* "http://host/path" becomes host and "/path"; "http://host" alone means "/", and "http://host?a" "/?a": RFC 9112 3.2.2. */
 static int split_absolute_target(struct http_parser *p)
 {
     struct http_message *m = p->m;
-    const char *text = m->text.data, *host = text + strlen("http://"), *path = strpbrk(host, "/?");
+    char *text = m->text.data, *host = text + strlen("http://"), *path = host + strcspn(host, "/?");
     const char *named = http_message_header(m, "host");
 
-    if (!path || *path == '?')
-        return refuse(p, 400, "the absolute URL has no path");
     if (strlen(named) != (size_t)(path - host) || strncasecmp(named, host, (size_t)(path - host)) != 0)
         return refuse(p, 400, "the URL and the Host header name different hosts");
+    if (*path != '/')
+        *--path = '/';               /* over the host, which nobody needs any more */
     m->target = (uint32_t)(path - text);
     m->target_len -= m->target;
     return 0;

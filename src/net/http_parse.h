@@ -48,6 +48,7 @@ struct http_parser *http_parser_new(void);
 void http_parser_free(struct http_parser *p);
 /* The next bytes belong to a new request, which is read into m (borrowed until done or error). */
 void http_parser_begin(struct http_parser *p, struct http_message *m);
+/* *used: how many of the bytes belong to this request, all of them when it wants more; says nothing on an error. */
 enum http_parse_result http_parser_feed(struct http_parser *p, struct slice data, size_t *used);
 /* Status (400, 413, 414 or 431) and a sentence for the answer. */
 int http_parser_error(const struct http_parser *p, const char **detail);

@@ -62,7 +62,7 @@ static bool may_keep(const struct request *r)
 {
     const struct conn *c = r->conn;
 
-    return r->m.keep_alive && !c->server->closing && !c->refused && !(c->eof && c->in.len == 0);
+    return r->m.keep_alive && !c->server->closing && !c->refused;
 }
 
 static void add_connection(struct buf *out, const struct request *r)
@@ -166,7 +166,7 @@ void request_reply_json(struct request *r, int status, struct buf *json)
 
 /* --- problems ---------------------------------------------------------------------------------------------- */
 
-static void reply_problem(struct request *r, int status, const char *code, const char *detail, const char *pointer)
+void request_reply_problem(struct request *r, int status, const char *code, const char *detail)
 {
     struct json_out o;
     struct buf b;
@@ -179,31 +179,13 @@ static void reply_problem(struct request *r, int status, const char *code, const
     json_put_int(&o, "status", status);
     json_put_str(&o, "detail", detail);
     json_put_str(&o, "code", code);
-    if (pointer) {
-        json_open(&o, "errors", '[');
-        json_open(&o, NULL, '{');
-        json_put_str(&o, "pointer", pointer);
-        json_put_str(&o, "detail", detail);
-        json_close(&o, '}');
-        json_close(&o, ']');
-    }
     json_close(&o, '}');
     if (status == 503)
         request_set_header(r, "Retry-After", "1");
     request_reply_buf(r, status, "application/problem+json", &b);
 }
 
-void request_reply_problem(struct request *r, int status, const char *code, const char *detail)
-{
-    reply_problem(r, status, code, detail, NULL);
-}
-
 void request_reply_error(struct request *r, int code, const struct err *e)
 {
-    reply_problem(r, err_http_status(code), err_name(code), e && e->text[0] ? e->text : err_sentence(code), NULL);
-}
-
-void request_reply_field_error(struct request *r, const char *pointer, const char *detail)
-{
-    reply_problem(r, err_http_status(ERR_INVALID), err_name(ERR_INVALID), detail, pointer);
+    request_reply_problem(r, err_http_status(code), err_name(code), e && e->text[0] ? e->text : err_sentence(code));
 }

@@ -136,13 +136,3 @@ bool request_is_local_socket(const struct request *r)
     return r->local;
 }
 
-uint64_t request_id(const struct request *r)
-{
-    return r->id;
-}
-
-void request_on_gone(struct request *r, void (*gone)(struct request *r, void *arg), void *arg)
-{
-    r->gone = gone;
-    r->gone_arg = arg;
-}

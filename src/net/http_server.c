@@ -127,7 +127,7 @@ static struct http_timeouts read_timeouts(const struct http_timeouts *t)
                                   .write_ms = or_default(t->write_ms, d->write_ms)};
 }
 
-int http_server_new(uv_loop_t *loop, const struct http_server_options *o, struct http_server **out)
+struct http_server *http_server_new(uv_loop_t *loop, const struct http_server_options *o)
 {
     struct http_server *s = mem_zalloc(sizeof *s);
 
@@ -143,8 +143,7 @@ int http_server_new(uv_loop_t *loop, const struct http_server_options *o, struct
     uv_idle_init(loop, &s->turn);
     s->sweep.data = s->grace.data = s->turn.data = s->later.data = s;
     s->handles = OWN_HANDLES;
-    *out = s;
-    return 0;
+    return s;
 }
 
 static void on_own_handle_closed(uv_handle_t *h)

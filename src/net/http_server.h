@@ -33,7 +33,7 @@
 #define HTTP_MAX_PATH_ARGS 3
 
 struct http_server;
-struct request;      /* one request being answered; valid until its answer was given or `gone` was called */
+struct request;      /* one request being answered; valid until its answer was given, also when the client is gone */
 struct stream;       /* a long answer: NDJSON or SSE */
 
 enum http_method {
@@ -68,7 +68,7 @@ struct http_server_options {     /* borrowed for the server's life */
     const struct http_timeouts *timeouts; /* NULL for the defaults; for tests */
 };
 
-int http_server_new(uv_loop_t *loop, const struct http_server_options *o, struct http_server **out);
+struct http_server *http_server_new(uv_loop_t *loop, const struct http_server_options *o);
 /* host:port, "[::1]:5560"; port 0 takes a free one. ERR_IN_USE, ERR_CONFIG. */
 int http_server_listen_tcp(struct http_server *s, const char *address, struct err *e);
 /* Unix socket of that mode (0660). A stale file is replaced; a living server gives ERR_IN_USE; a path too long ERR_CONFIG. */
@@ -94,10 +94,6 @@ bool request_query_at(const struct request *r, int n, struct slice *name, struct
 const char *request_header(const struct request *r, const char *name);
 struct slice request_body(const struct request *r);
 bool request_is_local_socket(const struct request *r);                   /* came through the Unix socket */
-uint64_t request_id(const struct request *r);                            /* for log lines: req= */
-/* Called at most once, from the loop, when the client went away before the answer, or shut its sending side. The request
- * is still valid and must still be answered: dropped if the client is gone, sent if it still reads. */
-void request_on_gone(struct request *r, void (*gone)(struct request *r, void *arg), void *arg);
 
 /* --- answers: exactly one per request ------------------------------------------------ */
 /* Adds a header to the answer; before the reply. name and value are copied; one with CR or LF is left out and
@@ -113,8 +109,6 @@ void request_reply_json(struct request *r, int status, struct buf *json);
 void request_reply_error(struct request *r, int code, const struct err *e);
 /* The same with a status the code's own does not name (e.g. 415). */
 void request_reply_problem(struct request *r, int status, const char *code, const char *detail);
-/* Like request_reply_error for one field: errors:[{pointer,detail}]. */
-void request_reply_field_error(struct request *r, const char *pointer, const char *detail);
 
 /* --- streams ------------------------------------------------------------------------- */
 /* Turns the request into a stream (chunked for HTTP/1.1). closed(arg) runs exactly once, later, when it ended for any reason.

@@ -141,8 +141,6 @@ struct request {
     struct slice args[HTTP_MAX_PATH_ARGS];
     struct buf headers;              /* "Name: value\r\n" lines set by the handler */
     unsigned replaced;               /* bits of the default headers the handler set itself */
-    void (*gone)(struct request *r, void *arg);
-    void *gone_arg;
     struct list later;               /* server->refused */
     uint64_t later_due;
     struct err later_why;

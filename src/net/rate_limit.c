@@ -13,6 +13,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#define SENT_KEPT (RATE_WINDOW_MOST + 1)   /* one more than a window holds: the newest may be forgotten */
+
 struct rate_limit {
     uv_loop_t *loop;
     const struct clock *clock;
@@ -20,8 +22,8 @@ struct rate_limit {
     double interval_ms;
     double last_start;         /* monotonic ms; meaningless until has_started */
     double hold_until;         /* monotonic ms; 0 for none */
-    int64_t last_wall;         /* 0 for never */
-    double sent[RATE_WINDOW_MOST];   /* monotonic ms when requests went out, newest first */
+    double before;             /* last_start before the token that may be given back */
+    double sent[SENT_KEPT];   /* monotonic ms when requests went out, newest first */
     int n_sent;
     int unsent;                /* started, not gone out yet */
     bool has_started;
@@ -67,9 +69,9 @@ static double free_at(const struct rate_limit *r)
 
 static void note_sent(struct rate_limit *r, double at)
 {
-    memmove(r->sent + 1, r->sent, (RATE_WINDOW_MOST - 1) * sizeof *r->sent);
+    memmove(r->sent + 1, r->sent, (SENT_KEPT - 1) * sizeof *r->sent);
     r->sent[0] = at;
-    r->n_sent += r->n_sent < RATE_WINDOW_MOST;
+    r->n_sent += r->n_sent < SENT_KEPT;
 }
 
 static double remaining_ms(const struct rate_limit *r)
@@ -154,17 +156,29 @@ bool rate_limit_take(struct rate_limit *r)
     double now = now_ms(r);
     if (free_at(r) > now)
         return false;
+    r->before = r->has_started ? r->last_start : now - r->interval_ms;
     r->has_started = true;
     r->last_start = now;
-    r->last_wall = clock_wall(r->clock);
     note_sent(r, now);
     return true;
 }
 
+static void forget_sent(struct rate_limit *r)
+{
+    memmove(r->sent, r->sent + 1, (SENT_KEPT - 1) * sizeof *r->sent);
+    r->n_sent--;
+}
+
+void rate_limit_give_back(struct rate_limit *r)
+{
+    forget_sent(r);
+    r->last_start = r->before;
+    arm(r);
+}
+
 void rate_limit_unsent(struct rate_limit *r)
 {
-    memmove(r->sent, r->sent + 1, (RATE_WINDOW_MOST - 1) * sizeof *r->sent);
-    r->n_sent--;
+    forget_sent(r);
     r->unsent++;
 }
 
@@ -201,25 +215,11 @@ void rate_limit_hold(struct rate_limit *r, uint64_t ms)
         r->hold_until = until;
 }
 
-uint64_t rate_limit_wait_ms(const struct rate_limit *r)
+void rate_limit_begin_full(struct rate_limit *r)
 {
-    double left = fmin(remaining_ms(r), fmax(r->interval_ms, r->hold_until - now_ms(r)));
-    uint64_t whole = (uint64_t)left;
-    return (double)whole < left ? whole + 1 : whole;
-}
-
-int64_t rate_limit_last_wall(const struct rate_limit *r)
-{
-    return r->last_wall;
-}
-
-void rate_limit_restore(struct rate_limit *r, int64_t last_wall_ms)
-{
-    int64_t wall = clock_wall(r->clock);
-    if (last_wall_ms <= 0 || last_wall_ms > wall)
-        last_wall_ms = wall;
     r->has_started = true;
-    r->last_wall = last_wall_ms;
-    r->last_start = now_ms(r) - (double)(wall - last_wall_ms);
+    r->last_start = now_ms(r);
+    for (int i = 0; i < SENT_KEPT; i++)
+        note_sent(r, r->last_start);
     arm(r);
 }

@@ -1,4 +1,4 @@
-/* Token bucket for one provider: start to start on the monotonic clock, kept across restarts.
+/* Token bucket for one provider: start to start on the monotonic clock, kept across restarts: each begins with an empty one.
  *
  * The bucket holds one token and refills one per interval: starts are never closer than the
  * interval, however long the pause before. The server counts arrivals, though, and a request that first
@@ -37,6 +37,9 @@ void rate_limit_unwant(struct rate_limit *r);
 /* Takes the token if it is free now; false (and nothing taken) if not. Call it inside ready right before the request starts. */
 bool rate_limit_take(struct rate_limit *r);
 
+/* Right after a take, in its place: nothing is sent for it, and the next one comes as if it had not been taken. */
+void rate_limit_give_back(struct rate_limit *r);
+
 /* After a take: its request has not gone out yet (it connects first). Until rate_limit_sent it counts as going out at any moment.
  * Without this call a taken token counts as sent at once. */
 void rate_limit_unsent(struct rate_limit *r);
@@ -50,12 +53,8 @@ void rate_limit_set_interval(struct rate_limit *r, double interval_ms);
 double rate_limit_interval(const struct rate_limit *r);
 /* No token before `ms` from now (a refusal, Retry-After); never shortens an earlier hold. */
 void rate_limit_hold(struct rate_limit *r, uint64_t ms);
-/* Milliseconds until the next token, as far as can be said while requests are unsent; 0 when free. */
-uint64_t rate_limit_wait_ms(const struct rate_limit *r);
 
-/* For persistence: the wall time of the last take (0 never), and restoring it at start: the next token comes one
- * interval after it. A time in the future, or none, counts as "just now". */
-int64_t rate_limit_last_wall(const struct rate_limit *r);
-void rate_limit_restore(struct rate_limit *r, int64_t last_wall_ms);
+/* As if as many requests as a second may have had been sent just now: after a start nobody knows what the last run did. */
+void rate_limit_begin_full(struct rate_limit *r);
 
 #endif

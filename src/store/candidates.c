@@ -305,6 +305,8 @@ int candidates_accept(struct db *db, int64_t song_id, int64_t candidate_id, int6
         rc = put_accepted(&d);
     if (rc == 0)
         rc = queue_drop(db, song_id, e);
+    if (rc == 0)
+        rc = queue_unwant(db, &d.after, e);
     return decision_end(&d, rc, out);
 }
 

@@ -45,6 +45,8 @@ int evidence_value(struct db *db, int64_t song_id, const char *field, const char
 
 /* Takes a song off the queue, whatever its state there. */
 int queue_drop(struct db *db, int64_t song_id, struct err *e);
+/* Nobody waits for the song any more (songs.wanted): it was decided or answered. */
+int queue_unwant(struct db *db, struct song *s, struct err *e);
 /* Ends the asking for a song: failed with "gave_up" unless it stands better, off the queue, counted. */
 int queue_give_up(struct db *db, int64_t song_id, int64_t now_ms, struct err *e);
 

@@ -290,6 +290,12 @@ static void fail_if_unknown(struct song *s, bool gave_up)
     song_row_set(&s->reason, gave_up ? "gave_up" : "not_found");
 }
 
+/* Who waited has what he waited for. Who waits for a song that nobody knows waits on, for a person. */
+static int unwant_if_named(struct db *db, struct song *s, struct err *e)
+{
+    return s->status == SONG_ENRICHED || s->status == SONG_MANUAL ? queue_unwant(db, s, e) : 0;
+}
+
 /* --- counters and log ----------------------------------------------------------------- */
 
 static int count(struct db *db, const struct song *before, const struct song *after, bool left, struct err *e)
@@ -332,6 +338,8 @@ static int apply_outcome(struct effect *f, bool *changed)
         fail_if_unknown(&f->after, f->seat.gave_up != 0);
     if (rc == 0)
         rc = save_and_log(f->db, &f->before, &f->after, provider_name(f->o->provider), f->o->now_ms, changed, f->e);
+    if (rc == 0 && (f->leaves || f->named))
+        rc = unwant_if_named(f->db, &f->after, f->e);
     return rc ? rc : count(f->db, &f->before, &f->after, f->leaves, f->e);
 }
 
@@ -464,6 +472,8 @@ static int leave_unasked(struct db *db, int64_t song_id, bool gave_up, int64_t n
     rc = save_and_log(db, &before, &after, NULL, now_ms, &changed, e);
     if (rc == 0)
         rc = queue_drop(db, song_id, e);
+    if (rc == 0)
+        rc = unwant_if_named(db, &after, e);
     if (rc == 0)
         rc = count(db, &before, &after, true, e);
     song_deinit(&before);

@@ -7,8 +7,12 @@
 
 #include "base/mem.h"
 #include "song/song.h"
+#include "store/migrations.h"
+#include "store/song_row.h"
 #include "store/songs.h"
-#include "store/stmt.h"
+
+#define PRIORITY_SOON 30              /* before what persons ask for (20) and fresh downloads (10) */
+#define SOON_MAX 500                  /* marks taken away at a time; the queue is looked at every few seconds */
 
 #define SUNG_MAX 999999   /* as the order of the review has it */
 
@@ -181,29 +185,68 @@ int pk_songs_release(struct db *db, struct err *e)
     return rc;
 }
 
-static int demand_one(struct db *db, const char *path, int priority, int64_t *n, struct err *e)
+/* --- what will be sung ------------------------------------------------------------------------ */
+
+static int demand_one(struct db *db, const char *path, int64_t *n, struct err *e)
 {
     struct stmt s = stmt_of(db, "UPDATE enrichment_queue SET priority = ?1 WHERE priority < ?1"
                                 " AND song_id = (SELECT id FROM songs WHERE file_path = ?2 AND present = 1)", e);
     int rc;
 
-    stmt_int(&s, priority);
+    stmt_int(&s, PRIORITY_SOON);
     stmt_text(&s, path);
     rc = stmt_run(&s);
-    if (rc == 0)
-        *n += db_changed(db);
-    return rc;
+    if (rc)
+        return rc;
+    *n += db_changed(db);
+    s = stmt_of(db, "UPDATE songs SET wanted = ?1 WHERE file_path = ?2 AND present = 1 AND metadata_status <> 'manual'"
+                    " AND wanted <> ?1", e);
+    stmt_int(&s, song_wanted_of(PRIORITY_SOON));
+    stmt_text(&s, path);
+    return stmt_run(&s);
 }
 
-int pk_songs_demand(struct db *db, const char *const *paths, size_t n_paths, int priority, int64_t *n, struct err *e)
+static bool is_among(struct slice path, const char *const *paths, size_t n)
 {
-    int rc = 0;
+    for (size_t i = 0; i < n; i++)
+        if (slice_eq_str(path, paths[i]))
+            return true;
+    return false;
+}
 
+/* By the index of the review, which begins with those. */
+static int no_longer_soon(struct db *db, const char *const *paths, size_t n_paths, int64_t ids[SOON_MAX], size_t *n,
+                          struct err *e)
+{
+    struct stmt s = stmt_of(db, "SELECT id, file_path FROM songs WHERE present = 1 AND metadata_status <> 'manual'"
+                                " AND " SONG_REVIEW_RANK("") " <= ?1 * -1000000 LIMIT ?2", e);
+
+    stmt_int(&s, song_wanted_of(PRIORITY_SOON));
+    stmt_int(&s, SOON_MAX);
+    for (*n = 0; stmt_row(&s);)
+        if (!is_among(col_slice(&s, 1), paths, n_paths))
+            ids[(*n)++] = col_int(&s, 0);
+    return stmt_end(&s);
+}
+
+int pk_songs_soon(struct db *db, const char *const *paths, size_t n_paths, int64_t *n, struct err *e)
+{
+    int64_t ids[SOON_MAX];
+    size_t gone = 0;
+    int rc = no_longer_soon(db, paths, n_paths, ids, &gone, e);
+
+    for (size_t i = 0; rc == 0 && i < gone; i++) {
+        struct stmt s = stmt_of(db, "UPDATE songs SET wanted = 0 WHERE id = ?", e);
+        stmt_int(&s, ids[i]);
+        rc = stmt_run(&s);
+    }
     *n = 0;
     for (size_t i = 0; rc == 0 && i < n_paths; i++)
-        rc = demand_one(db, paths[i], priority, n, e);
+        rc = demand_one(db, paths[i], n, e);
     return rc;
 }
+
+/* --- what is remembered ------------------------------------------------------------------------ */
 
 char *pk_state_get(struct db *db, const char *key)
 {

@@ -24,8 +24,9 @@ int pk_songs_drop_lost(struct db *db, int limit, int64_t now_ms, int64_t *done, 
 int pk_songs_sung(struct db *db, const struct pk_sung *sung, size_t n, int64_t *raised, struct err *e);
 /* Nothing is followed any more: songs lose their rows and keep everything else. */
 int pk_songs_release(struct db *db, struct err *e);
-/* Songs of these paths that wait for providers are asked for first, their files are about to be sung. *n counts. */
-int pk_songs_demand(struct db *db, const char *const *paths, size_t n_paths, int priority, int64_t *n, struct err *e);
+/* These files are about to be sung, and no others: nobody waits any more for those that were. Songs of theirs that wait for
+ * providers are asked for first (*n counts those that were not yet), all but decided ones come first in the review. */
+int pk_songs_soon(struct db *db, const char *const *paths, size_t n_paths, int64_t *n, struct err *e);
 
 /* What is remembered between starts ("folder", "database"); new memory or NULL. value NULL removes. */
 char *pk_state_get(struct db *db, const char *key);

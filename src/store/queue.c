@@ -23,6 +23,18 @@ int queue_drop(struct db *db, int64_t song_id, struct err *e)
     return stmt_run(&s);
 }
 
+int queue_unwant(struct db *db, struct song *song, struct err *e)
+{
+    struct stmt s;
+
+    if (song->wanted == 0)
+        return 0;
+    song->wanted = 0;
+    s = stmt_of(db, "UPDATE songs SET wanted = 0 WHERE id = ?", e);
+    stmt_int(&s, song->id);
+    return stmt_run(&s);
+}
+
 /* --- adding --------------------------------------------------------------------------- */
 
 enum standing_in_queue { IN_QUEUE, NOT_IN_QUEUE, MAY_NOT_QUEUE, UNKNOWN_SONG };
@@ -52,7 +64,8 @@ static int insert_row(struct db *db, int64_t id, int priority, const char *iso, 
     return stmt_run(&s);
 }
 
-/* Remembered beyond the queue: the review shows first what people wait for. */
+/* Remembered beyond the queue, until an answer names the song or a person decides: the review shows first what people wait
+ * for. */
 static int raise_wanted(struct db *db, int64_t id, int priority, struct err *e)
 {
     struct stmt s;
@@ -304,16 +317,6 @@ int queue_next(struct db *db, enum provider_id p, unsigned after, int64_t now_ms
 
 /* --- before a request and after a refusal --------------------------------------------- */
 
-static int note_start(struct db *db, enum provider_id p, int64_t now_ms, struct err *e)
-{
-    struct stmt s = stmt_of(db, "INSERT INTO provider_state(provider, last_start_ms) VALUES (?1, ?2)"
-                                " ON CONFLICT(provider) DO UPDATE SET last_start_ms = ?2", e);
-
-    stmt_text(&s, provider_name(p));
-    stmt_int(&s, now_ms);
-    return stmt_run(&s);
-}
-
 int queue_begin(struct db *db, int64_t song_id, enum provider_id p, int64_t now_ms, struct err *e)
 {
     /* Attempts are no part of the row's version: a person's open edit must not go stale because a provider is asked. */
@@ -333,8 +336,7 @@ int queue_begin(struct db *db, int64_t song_id, enum provider_id p, int64_t now_
     s = stmt_of(db, "UPDATE enrichment_queue SET in_flight = in_flight | ? WHERE song_id = ?", e);
     stmt_int(&s, 1 << p);
     stmt_int(&s, song_id);
-    rc = stmt_run(&s);
-    return rc ? rc : note_start(db, p, now_ms, e);
+    return stmt_run(&s);
 }
 
 static int take_attempts_back(struct db *db, int64_t song_id, int n, struct err *e)

@@ -46,8 +46,8 @@ void queue_item_deinit(struct queue_item *i);
 int queue_next(struct db *db, enum provider_id p, unsigned after, int64_t now_ms, const int64_t *skip, size_t n_skip, int max,
                struct queue_item *out, int64_t *next_at, struct err *e);
 
-/* Before the request: attempt + 1, in flight, and the provider's last start time, all in one write. ERR_NOT_FOUND: the song is
- * gone; a song that only left the queue is counted all the same. */
+/* Before the request: attempt + 1 and in flight, in one write. ERR_NOT_FOUND: the song is gone; a song that only left the queue
+ * is counted all the same. */
 int queue_begin(struct db *db, int64_t song_id, enum provider_id p, int64_t now_ms, struct err *e);
 /* The request was refused or canceled: attempt - 1, not in flight, not before not_before_ms. A song that is gone is no error. */
 int queue_refund(struct db *db, int64_t song_id, enum provider_id p, int64_t not_before_ms, struct err *e);

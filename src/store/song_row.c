@@ -302,11 +302,6 @@ int song_row_functions(struct db *db, struct err *e)
 
 /* --- storing -------------------------------------------------------------------------- */
 
-static bool same(const char *a, const char *b)
-{
-    return strcmp(a ? a : "", b ? b : "") == 0;
-}
-
 /* Apart from the rest, because it touches the search and sort indexes: most changes leave the names alone. */
 static int save_names(struct db *db, const struct song *a, struct err *e)
 {
@@ -362,12 +357,12 @@ static int save_rest(struct db *db, const struct song *a, struct err *e)
 
 int song_row_save(struct db *db, const struct song *b, struct song *a, int64_t now_ms, bool *changed, struct err *e)
 {
-    bool names = !same(b->artist, a->artist) || !same(b->title, a->title);
+    bool names = !text_same(b->artist, a->artist) || !text_same(b->title, a->title);
     int rc = 0;
 
-    *changed = names || !same(b->variant, a->variant) || !same(b->genre, a->genre) || !same(b->reason, a->reason) ||
-               !same(b->source, a->source) || b->year != a->year || b->confidence != a->confidence ||
-               b->status != a->status || b->locked != a->locked;
+    *changed = names || !text_same(b->variant, a->variant) || !text_same(b->genre, a->genre) ||
+               !text_same(b->reason, a->reason) || !text_same(b->source, a->source) || b->year != a->year ||
+               b->confidence != a->confidence || b->status != a->status || b->locked != a->locked;
     if (!*changed)
         return 0;
     a->version = b->version + 1;

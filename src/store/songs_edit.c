@@ -60,6 +60,8 @@ static int store_edit(struct db *db, const struct song *before, struct song *aft
         rc = put_evidence(db, after, edit, now_ms, e);
     if (rc == 0 && after->status == SONG_MANUAL && (edit->verify || edit->set & NAME_FIELDS))
         rc = queue_drop(db, after->id, e);
+    if (rc == 0 && after->status == SONG_MANUAL)
+        rc = queue_unwant(db, after, e);
     if (rc == 0 && edit->batch)
         *edit->batch = log.batch;
     return rc;

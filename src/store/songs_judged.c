@@ -31,15 +31,10 @@ bool song_may_be_judged(const struct song *s)
     return s->present && open && from_name && !(s->locked & (1u << FIELD_ARTIST | 1u << FIELD_TITLE));
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return strcmp(a ? a : "", b ? b : "") == 0;
-}
-
 bool song_says(const struct song *s, const struct guess *g)
 {
-    return same_text(s->artist, g->artist) && same_text(s->title, g->title) && s->order_open == g->is_ambiguous &&
-           fabs(s->confidence - g->confidence) < 0.0005 && (s->status == SONG_FAILED || same_text(s->reason, g->rule));
+    return text_same(s->artist, g->artist) && text_same(s->title, g->title) && s->order_open == g->is_ambiguous &&
+           fabs(s->confidence - g->confidence) < 0.0005 && (s->status == SONG_FAILED || text_same(s->reason, g->rule));
 }
 
 static int log_values(struct db *db, const struct song *before, const struct song *after, int64_t now_ms, struct err *e)
@@ -50,7 +45,7 @@ static int log_values(struct db *db, const struct song *before, const struct son
     int rc = 0;
 
     for (int i = 0; rc == 0 && i < 2; i++)
-        if (!same_text(old[i], new[i]))
+        if (!text_same(old[i], new[i]))
             rc = changes_add(db, &log, before->id, field[i], old[i] ? slice_of(old[i]) : (struct slice){0},
                              new[i] ? slice_of(new[i]) : (struct slice){0}, e);
     return rc;
@@ -114,7 +109,7 @@ int songs_judged(struct db *db, int64_t id, int64_t version, const struct guess 
     after.confidence = g->confidence;
     if (after.status != SONG_FAILED)
         song_row_set(&after.reason, g->rule);
-    renamed = !same_text(before.artist, after.artist) || !same_text(before.title, after.title);
+    renamed = !text_same(before.artist, after.artist) || !text_same(before.title, after.title);
     rc = song_row_save(db, &before, &after, now_ms, &changed, e);
     if (rc == 0)
         rc = set_order_open(db, id, g->is_ambiguous, e);

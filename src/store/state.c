@@ -80,17 +80,16 @@ int state_count_start(struct db *db, int64_t *count, struct err *e)
 
 int state_provider_get(struct db *db, enum provider_id p, struct provider_state *out, struct err *e)
 {
-    struct stmt s = stmt_of(db, "SELECT last_start_ms, refused_until_ms, slow_until_ms, key_refused, key_mark"
+    struct stmt s = stmt_of(db, "SELECT refused_until_ms, slow_until_ms, key_refused, key_mark"
                                 " FROM provider_state WHERE provider = ?", e);
 
     *out = (struct provider_state){0};
     stmt_text(&s, provider_name(p));
     if (stmt_row(&s)) {
-        out->last_start_ms = col_int(&s, 0);
-        out->refused_until_ms = col_int(&s, 1);
-        out->slow_until_ms = col_int(&s, 2);
-        out->key_refused = col_int(&s, 3) != 0;
-        snprintf(out->key_mark, sizeof out->key_mark, "%s", col_text(&s, 4));
+        out->refused_until_ms = col_int(&s, 0);
+        out->slow_until_ms = col_int(&s, 1);
+        out->key_refused = col_int(&s, 2) != 0;
+        snprintf(out->key_mark, sizeof out->key_mark, "%s", col_text(&s, 3));
     }
     return stmt_end(&s);
 }
@@ -99,13 +98,12 @@ int state_provider_set(struct db *db, enum provider_id p, const struct provider_
 {
     struct stmt s =
         stmt_of(db,
-                "INSERT INTO provider_state(provider, last_start_ms, refused_until_ms, slow_until_ms, key_refused, key_mark)"
-                " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(provider) DO UPDATE SET last_start_ms = ?2,"
-                " refused_until_ms = ?3, slow_until_ms = ?4, key_refused = ?5, key_mark = ?6",
+                "INSERT INTO provider_state(provider, refused_until_ms, slow_until_ms, key_refused, key_mark)"
+                " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT(provider) DO UPDATE SET"
+                " refused_until_ms = ?2, slow_until_ms = ?3, key_refused = ?4, key_mark = ?5",
                 e);
 
     stmt_text(&s, provider_name(p));
-    stmt_int(&s, v->last_start_ms);
     stmt_int(&s, v->refused_until_ms);
     stmt_int(&s, v->slow_until_ms);
     stmt_int(&s, v->key_refused);

@@ -15,7 +15,6 @@ int state_worker_set(struct db *db, const struct worker_state *s, bool reset_tot
 int state_count_start(struct db *db, int64_t *count, struct err *e);
 
 struct provider_state {
-    int64_t last_start_ms;      /* wall time of the last request start; 0 never */
     int64_t refused_until_ms;   /* 0 none */
     int64_t slow_until_ms;      /* penalty rate until then; 0 none */
     bool key_refused;           /* until the key changes */

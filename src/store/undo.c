@@ -240,8 +240,10 @@ static int reopen(struct revert *r)
     enum song_status was = r->before.status, is = r->after.status;
     struct queue_result q;
 
-    if (is == SONG_MANUAL)
-        return queue_drop(r->db, r->after.id, r->e);
+    if (is == SONG_MANUAL) {
+        int rc = queue_drop(r->db, r->after.id, r->e);
+        return rc ? rc : queue_unwant(r->db, &r->after, r->e);
+    }
     if (was == SONG_MANUAL && (is == SONG_PENDING || is == SONG_PARSED))
         return queue_add(r->db, &r->after.id, 1, 0, false, r->u->now_ms, &q, r->e);
     return 0;

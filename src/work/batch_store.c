@@ -52,7 +52,6 @@ static struct outcome outcome_for(struct batch *b, struct entry *x)
     bool failed = question_state(b, q) == ROW_FAILED;
     /* while the endpoint rests nothing is asked there anyway, and the other providers may have the song */
     bool waits = failed && !lane_is_blocked(b->lane);
-    int64_t retry = 5000LL << (x->item.attempts < 6 ? x->item.attempts : 6);
     struct outcome o = {
         .song_id = x->item.song_id,
         .provider = b->lane->p->id,
@@ -64,7 +63,7 @@ static struct outcome outcome_for(struct batch *b, struct entry *x)
         .counted = x->begun,
         .remaining = enrich_usable(b->lane->w),
         .max_attempts = (int)config_number(b->lane->w->d.config, OPT_ENRICHMENT_MAX_ATTEMPTS),
-        .not_before_ms = waits ? batch_wall(b) + retry * 3 / 4 + rand() % (retry / 2) : 0,
+        .not_before_ms = waits ? batch_wall(b) + job_retry_ms(x->item.attempts) : 0,
         .detail = failed ? b->detail : question_is_asked(q) ? "" : "the name leaves nothing to ask for",
         .now_ms = batch_wall(b),
     };

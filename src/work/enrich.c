@@ -120,13 +120,6 @@ static uint64_t bounded_rest(int64_t until_ms, int64_t now, uint64_t most)
     return (uint64_t)(until_ms - now) < most ? (uint64_t)(until_ms - now) : most;
 }
 
-/* The start is stored with the attempt, a little before its token: a few songs may have been armed behind it when the
- * process died. Near to now it counts as now, so that a restart loop breaks no limit. */
-static int64_t last_start(const struct lane *l, const struct provider_state *kept, int64_t wall)
-{
-    return wall - kept->last_start_ms < 4 * (int64_t)l->interval_ms ? wall : kept->last_start_ms;
-}
-
 static void restore_lane(struct lane *l, const struct provider_state *kept)
 {
     int64_t wall = clock_wall(l->w->d.clock);
@@ -137,7 +130,6 @@ static void restore_lane(struct lane *l, const struct provider_state *kept)
     rest = bounded_rest(kept->slow_until_ms, wall, 5 * 60 * 1000);
     if (rest)
         lane_slow_down(l, rest);
-    rate_limit_restore(l->limit, last_start(l, kept, wall));
     rest = bounded_rest(kept->refused_until_ms, wall, 3600 * 1000);
     if (rest) {
         for (int e = 0; e < ENDPOINTS_MAX; e++)

@@ -1,8 +1,8 @@
 /* The worker: takes songs off the queue, asks providers within their limits, stores and tells.
  *
  * One lane per provider, each with its own budget, breaker and state; a song advances from lane to
- * lane through the queue's asked mask. A job walks PEEK, BEGIN, SLOT, FETCH, READ, STORE; enrich.c
- * shows the states and allowed edges as a table. Loop thread only.
+ * lane through the queue's asked mask. A job walks BEGIN, SLOT, FETCH, READ, STORE; job.c shows the
+ * states and allowed edges as a table. Loop thread only.
  */
 #ifndef SONGBOOKD_WORK_ENRICH_H
 #define SONGBOOKD_WORK_ENRICH_H

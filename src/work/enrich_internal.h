@@ -274,6 +274,9 @@ void batches_cancel(struct enrich *w);
 void lane_skip_song(struct lane *l, int64_t song_id);
 
 /* job.c */
+/* How long a song that failed waits: 5 s, 10 s, 20 s ... with a quarter of jitter either way, so that songs that failed together
+ * do not return together. */
+int64_t job_retry_ms(int attempts);
 bool job_order_is_open(const struct queue_item *i);   /* which of the two names is the artist is still to be found out */
 struct job *job_new(struct lane *l, struct queue_item *item);   /* takes the item */
 struct job *job_new_test(struct lane *l, test_cb done, void *arg);

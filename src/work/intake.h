@@ -4,7 +4,8 @@
  * old path), CHECKED (pool: is the old path gone; reading the name) and STORED (writer, alone). Lots go in order.
  * Only one lot with lookups is on its way at a time, so that no two files take the same old row;
  * without lookups (an empty library) the next one is checked while one is stored. Loop thread, except lot_check.
- * The scan owns the one pool lane: it asks for what wants checking. Nothing unchanged is ever written.
+ * The owner (the scan has one, following PiKaraoke another) asks for what wants checking and takes it to the pool, one lot at a
+ * time. Nothing unchanged is ever written.
  */
 #ifndef SONGBOOKD_WORK_INTAKE_H
 #define SONGBOOKD_WORK_INTAKE_H

@@ -304,12 +304,11 @@ static void store_done(struct dbq_op *op, int rc)
     job_end_and_wake(j, rc && rc != ERR_NOT_FOUND);
 }
 
-/* 5 s, 10 s, 20 s ... with a quarter of jitter either way, so that songs that failed together do not return together. */
-static int64_t retry_at(const struct job *j)
+int64_t job_retry_ms(int attempts)
 {
-    int64_t wait = 5000LL << (j->item.attempts < 6 ? j->item.attempts : 6);
+    int64_t wait = 5000LL << (attempts < 6 ? attempts : 6);
 
-    return wall(j) + wait * 3 / 4 + rand() % (wait / 2);
+    return wait * 3 / 4 + rand() % (wait / 2);
 }
 
 static void job_store(struct job *j, int kind)
@@ -330,7 +329,7 @@ static void job_store(struct job *j, int kind)
         .counted = j->begun,
         .remaining = enrich_usable(l->w),
         .max_attempts = (int)config_number(l->w->d.config, OPT_ENRICHMENT_MAX_ATTEMPTS),
-        .not_before_ms = kind == OUTCOME_FAILED ? retry_at(j) : 0,
+        .not_before_ms = kind == OUTCOME_FAILED ? wall(j) + job_retry_ms(j->item.attempts) : 0,
         .detail = j->answer.detail,
         .now_ms = wall(j),
     };

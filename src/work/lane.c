@@ -34,12 +34,6 @@ static const struct {
 
 static void on_token(void *arg);
 
-static void set_text(char **field, const char *value)
-{
-    free(*field);
-    *field = mem_strdup(value);
-}
-
 /* What a provider may refuse for good: the key, the User-Agent with its contact, the place that is asked. The key itself is
  * never stored: the mark tells whether anything of it was replaced since. */
 void lane_mark_key(const struct lane *l, char out[20])
@@ -106,10 +100,10 @@ void lane_configure(struct lane *l)
     enum provider_id id = l->p->id;
     bool new_key = l->key && strcmp(l->key, text_of(c, keys_of[id].key)) != 0;
 
-    set_text(&l->url, config_text(c, keys_of[id].url));
-    set_text(&l->labs_url, text_of(c, keys_of[id].labs_url));
-    set_text(&l->ca_file, config_text(c, keys_of[id].ca_file));
-    set_text(&l->key, text_of(c, keys_of[id].key));
+    mem_set_text(&l->url, config_text(c, keys_of[id].url));
+    mem_set_text(&l->labs_url, text_of(c, keys_of[id].labs_url));
+    mem_set_text(&l->ca_file, config_text(c, keys_of[id].ca_file));
+    mem_set_text(&l->key, text_of(c, keys_of[id].key));
     l->settings = (struct provider_settings){.url = l->url, .labs_url = l->labs_url, .key = l->key};
     l->interval_ms = interval_for(l->p, config_number(c, keys_of[id].rate));
     apply_interval(l);
@@ -129,7 +123,7 @@ void lane_init(struct lane *l, struct enrich *w, const struct provider *p)
     l->timer.data = l;
     w->open++;
     lane_configure(l);
-    rate_limit_restore(l->limit, l->kept.last_start_ms);
+    rate_limit_begin_full(l->limit);   /* a restart, or a loop of them, breaks no limit */
 }
 
 static void on_timer_closed(uv_handle_t *h)
@@ -253,7 +247,6 @@ void turn_sent(struct turn *t)
     l->ends[t->end].requests++;
     if (!l->first_request_at)
         l->first_request_at = lane_now(l);
-    l->kept.last_start_ms = clock_wall(l->w->d.clock);
     rate_limit_unsent(l->limit);
     t->unsent = true;
 }
@@ -337,10 +330,12 @@ static void on_token(void *arg)
     uint64_t wait_ms;
 
     apply_interval(l);   /* the slow time may be over */
-    while ((t = first_turn(l, &wait_ms)) && rate_limit_take(l->limit)) {
+    while (l->limit && (t = first_turn(l, &wait_ms)) && rate_limit_take(l->limit)) {
         turn_leave(t);
         if (t->go(t))
             break;
+        if (l->limit)
+            rate_limit_give_back(l->limit);   /* nothing was sent: the next one may go */
     }
     lane_turns_wanted(l);
     lane_fill(l);

@@ -15,19 +15,6 @@ bool pikaraoke_is_readable(const struct pikaraoke *p)
     return !p->off && p->now.state == PK_READABLE;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
-static void set_text(char **field, const char *value)
-{
-    char *copy = mem_strdup(value);
-
-    free(*field);
-    *field = copy;
-}
-
 /* --- the end ----------------------------------------------------------------------------------------- */
 
 static bool is_quiet(const struct pikaraoke *p)
@@ -74,10 +61,10 @@ static void state_stored(struct dbq_op *op, int rc)
 
 static void remember(struct pikaraoke *p)
 {
-    if (p->state_busy || (same_text(p->remembered_path, p->path) && same_text(p->remembered_folder, p->folder)))
+    if (p->state_busy || (text_same(p->remembered_path, p->path) && text_same(p->remembered_folder, p->folder)))
         return;
-    set_text(&p->remembered_path, p->path);
-    set_text(&p->remembered_folder, p->folder);
+    mem_set_text(&p->remembered_path, p->path);
+    mem_set_text(&p->remembered_folder, p->folder);
     p->state_busy = true;
     p->state_op = (struct dbq_op){.run = run_store_state, .done = state_stored};
     dbq_write(p->d.q, &p->state_op);
@@ -118,8 +105,8 @@ void pikaraoke_leave_folder(struct pikaraoke *p)
 
 static void take_folder(struct pikaraoke *p)
 {
-    if (p->now.changed && p->now.folder && !same_text(p->folder, p->now.folder)) {
-        set_text(&p->folder, p->now.folder);
+    if (p->now.changed && p->now.folder && !text_same(p->folder, p->now.folder)) {
+        mem_set_text(&p->folder, p->now.folder);
         log_info("pikaraoke", "PiKaraoke's songs are in '%s'", p->folder);
     }
     follow_set_folder(&p->follow, p->folder);
@@ -263,8 +250,8 @@ static void state_loaded(struct dbq_op *op, int rc)
     p->off = rc != 0 || !p->path;
     if (!p->off) {
         p->pk = pk_new(p->path);
-        if (same_text(p->path, p->remembered_path))
-            set_text(&p->folder, p->remembered_folder);
+        if (text_same(p->path, p->remembered_path))
+            mem_set_text(&p->folder, p->remembered_folder);
         if (p->folder)
             pikaraoke_leave_folder(p);
         start_look(p);
@@ -398,6 +385,11 @@ bool pikaraoke_is_settled(const struct pikaraoke *p)
 bool pikaraoke_is_reading(const struct pikaraoke *p)
 {
     return p->follow.phase != FOLLOW_IDLE;
+}
+
+uint64_t pikaraoke_place(const struct pikaraoke *p)
+{
+    return p->follow.passes + (uint64_t)p->follow.after;
 }
 
 bool pikaraoke_is_following(const struct pikaraoke *p)

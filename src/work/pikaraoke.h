@@ -55,6 +55,7 @@ void pikaraoke_scanned(struct pikaraoke *p);            /* a scan of ours ended:
 /* Nothing is under way, and its list was read once if there is one. */
 bool pikaraoke_is_settled(const struct pikaraoke *p);
 bool pikaraoke_is_reading(const struct pikaraoke *p);    /* its list is being read; changed is called at the end */
+uint64_t pikaraoke_place(const struct pikaraoke *p);     /* how far the reading is: changes while it comes forward */
 bool pikaraoke_is_following(const struct pikaraoke *p);  /* its list can be read */
 bool pikaraoke_is_playing(const struct pikaraoke *p);    /* a song is being played, as far as it can be known */
 /* No transaction there while others need the machine. */

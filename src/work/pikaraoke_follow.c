@@ -3,8 +3,9 @@
  * A pass reads the list in slices, each one short read, and compares it with the picture of the last pass. Only what differs is
  * looked at: its file on the pool, its song in the intake, which knows moved songs again. At the end rows that are gone
  * take their songs out of the library, which keeps everything else about them. An empty list is no answer, and when
- * most of a list is gone it is looked at again before it is believed. Then the plays since the last pass are counted; where
- * rows came or changed, and after a start, all of them: a song may have joined that was sung before.
+ * most of a list is gone that is believed only a while later; when the list changes meanwhile, it is read again. Then the plays
+ * since the last pass are counted; where rows came or changed, and after a start, all of them: a song may have joined that was
+ * sung before.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -211,7 +212,7 @@ static void read_done(struct dbq_op *op, int rc)
         follow_step(f);
 }
 
-/* --- the lane: looking at files (pool) -------------------------------------------------------------------- */
+/* --- the slot: looking at files (pool) -------------------------------------------------------------------- */
 
 static void look_at_files(struct follow *f)
 {
@@ -226,7 +227,7 @@ static void look_at_files(struct follow *f)
     }
 }
 
-static void lane_work(uv_work_t *work)
+static void slot_work(uv_work_t *work)
 {
     struct follow *f = container_of(work, struct follow, work);
 
@@ -251,12 +252,12 @@ static void feed(struct follow *f)
     intake_seal(f->in);
 }
 
-static void lane_done(uv_work_t *work, int status)
+static void slot_done(uv_work_t *work, int status)
 {
     struct follow *f = container_of(work, struct follow, work);
 
     (void)status;
-    f->lane_busy = false;
+    f->slot_busy = false;
     if (f->lot) {
         intake_checked(f->in, f->lot);
         f->lot = NULL;
@@ -268,15 +269,15 @@ static void lane_done(uv_work_t *work, int status)
     follow_step(f);
 }
 
-static void start_lane(struct follow *f)
+static void start_slot(struct follow *f)
 {
-    if (f->lane_busy)
+    if (f->slot_busy)
         return;
     f->lot = intake_to_check(f->in);
     if (!f->lot && f->phase != FOLLOW_STAT)
         return;
-    f->lane_busy = true;
-    if (uv_queue_work(f->p->d.loop, &f->work, lane_work, lane_done) != 0)
+    f->slot_busy = true;
+    if (uv_queue_work(f->p->d.loop, &f->work, slot_work, slot_done) != 0)
         bug("the pool takes no work");
 }
 
@@ -452,7 +453,7 @@ void follow_step(struct follow *f)
     intake_step(f->in);               /* when the store is full the look of each second tries again */
     if (!f->op_busy)
         next(f);
-    start_lane(f);
+    start_slot(f);
     if (f->op_busy)
         return;
     if (f->phase == FOLLOW_LOAD)
@@ -506,7 +507,7 @@ void follow_set_folder(struct follow *f, const char *folder)
         n--;
     if (f->folders.n == (folder != NULL) && (!folder || (f->folders.len[0] == n && memcmp(f->folders.path[0], folder, n) == 0)))
         return;
-    if (f->lane_busy)                 /* the pool reads the present one; the next look sets it */
+    if (f->slot_busy)                 /* the pool reads the present one; the next look sets it */
         return;
     folders_deinit(&f->folders);
     folders_init(&f->folders, paths);
@@ -514,7 +515,7 @@ void follow_set_folder(struct follow *f, const char *folder)
 
 bool follow_is_quiet(const struct follow *f)
 {
-    return !f->op_busy && !f->lane_busy && intake_is_quiet(f->in);
+    return !f->op_busy && !f->slot_busy && intake_is_quiet(f->in);
 }
 
 void follow_deinit(struct follow *f)

@@ -36,12 +36,12 @@ struct follow {
     struct pikaraoke *p;
     enum follow_phase phase;
     bool wanted;                      /* something changed there */
-    bool op_busy, lane_busy;
+    bool op_busy, slot_busy;
     struct mirror *mirror;            /* NULL: not loaded, or no longer to be believed */
     struct mirror_pass pass;
     struct dbq_op op;
     uv_work_t work;
-    struct lot *lot;                  /* what the lane works on; NULL: the files of rows */
+    struct lot *lot;                  /* what the slot works on; NULL: the files of rows */
     struct follow_row *rows;          /* PK_ROWS_MAX */
     size_t n_rows;
     int64_t after;                    /* of the slice; in LOAD of the page */
@@ -124,6 +124,7 @@ struct queue_poll {
     struct fetch *fetch;
     struct dbq_op op;
     bool op_busy, playing;
+    bool none_soon;                   /* its queue was empty, and that is stored */
     char **paths;
     size_t n_paths;
     int64_t raised;

@@ -16,7 +16,6 @@
 #define TIMEOUT_MS 3000
 #define BODY_MAX (512u * 1024)
 #define SONGS_MAX 100
-#define PRIORITY_SOON 30              /* before what persons ask for (20) and fresh downloads (10) */
 
 static uint64_t now_ms(const struct queue_poll *c)
 {
@@ -38,7 +37,7 @@ static int run_raise(struct db *db, struct dbq_op *op)
 {
     struct queue_poll *c = container_of(op, struct queue_poll, op);
 
-    return pk_songs_demand(db, (const char *const *)c->paths, c->n_paths, PRIORITY_SOON, &c->raised, &op->err);
+    return pk_songs_soon(db, (const char *const *)c->paths, c->n_paths, &c->raised, &op->err);
 }
 
 static void raise_done(struct dbq_op *op, int rc)
@@ -46,6 +45,7 @@ static void raise_done(struct dbq_op *op, int rc)
     struct queue_poll *c = container_of(op, struct queue_poll, op);
 
     c->op_busy = false;
+    c->none_soon = rc == 0 && c->n_paths == 0;
     drop_paths(c);
     if (rc == 0 && c->raised && !c->p->closing) {
         log_info("pikaraoke", "songs that wait to be sung are asked for first songs=%lld", (long long)c->raised);
@@ -63,7 +63,7 @@ static void raise_paths(struct queue_poll *c, const cJSON *list)
             c->paths[c->n_paths++] = mem_strdup(path);
     }
     c->waiting = c->n_paths;
-    if (c->n_paths == 0) {
+    if (c->n_paths == 0 && c->none_soon) {
         drop_paths(c);
         return;
     }

@@ -20,7 +20,7 @@ static void put_sentence(const struct pikaraoke *p, struct json_out *o)
     else if (p->follow.empty)
         json_put_str(o, "sentence", "PiKaraoke's song list is empty; its own scan is waited for");
     else if (p->follow.gone_since)
-        json_put_str(o, "sentence", "most of PiKaraoke's song list is gone; it is looked at again before that is believed");
+        json_put_str(o, "sentence", "most of PiKaraoke's song list is gone; that is believed when it stays so for ten seconds");
     else
         json_put_str(o, "sentence", "PiKaraoke's song list is followed");
 }

@@ -1,8 +1,8 @@
-/* The scan: what the disk holds becomes what the library knows; see scan.h. Loop thread, except lane_work and what it calls.
+/* The scan: what the disk holds becomes what the library knows; see scan.h. Loop thread, except slot_work and what it calls.
  *
  * A full scan (sweep.c) is the truth. Beside it, at any time, hints are looked at: a path that appeared is probed at once,
  * a path that went only asks for a full scan after two quiet seconds. Files that are not complete yet are looked at
- * again when they should be. All disk work shares one lane on the pool: checks before probes before the full walk,
+ * again when they should be. All disk work shares one slot on the pool: checks before probes before the full walk,
  * so that a new file is listed in time while a long scan runs.
  */
 #include "work/scan.h"
@@ -30,13 +30,13 @@
 #define YOUNG_SLACK_MS 5
 #define PRIORITY_NEW 10               /* a file that appeared while we run */
 
-/* What the lane does. */
-enum lane { LANE_FREE, LANE_CHECK, LANE_PROBE, LANE_DIR, LANE_SWEEP, LANE_RETRY };
+/* What the slot does. */
+enum slot { SLOT_FREE, SLOT_CHECK, SLOT_PROBE, SLOT_DIR, SLOT_SWEEP, SLOT_RETRY };
 
 /* One timer for everything that is due; 0 is not due. */
 enum due { DUE_YOUNG, DUE_QUIET, DUE_PERIOD, DUE_RETRY, DUE_STORE, DUE_PAUSE, DUE_PROGRESS, DUE_COUNT };
 
-struct folder_look {                  /* of LANE_RETRY, per folder */
+struct folder_look {                  /* of SLOT_RETRY, per folder */
     enum folder_state state;
     int wd;                           /* of the directory above a missing folder; -1 none */
     char *parent;
@@ -71,7 +71,7 @@ struct scan {
     bool retry_now, first_look;       /* look at missing folders; for the first time after a full scan */
 
     uv_work_t work;
-    enum lane lane;
+    enum slot slot;
     int64_t now_ms;                   /* wall time of the work item */
     struct lot *lot;
     struct probe probing[PROBES_SLICE];
@@ -337,8 +337,6 @@ static void end_sweep(struct scan *s)
     s->due[DUE_PROGRESS] = 0;
     if (s->o.rescan_ms)
         due_in(s, DUE_PERIOD, s->o.rescan_ms);
-    if (s->again)                 /* asked for meanwhile: nothing else may come that would begin it */
-        due_in(s, DUE_QUIET, 0);
     s->retry_now = waits_for_folder(s);
     log_info("scan", "full scan finished ms=%llu files=%llu listed=%llu changed=%llu moved=%llu returned=%llu missing=%llu",
              (unsigned long long)s->status.duration_ms, (unsigned long long)s->status.files,
@@ -508,100 +506,100 @@ static void take_looks(struct scan *s)
         due_in(s, DUE_RETRY, RETRY_MS);
 }
 
-/* --- the lane ------------------------------------------------------------------------------ */
+/* --- the slot ------------------------------------------------------------------------------ */
 
-static void lane_work(uv_work_t *req)
+static void slot_work(uv_work_t *req)
 {
     struct scan *s = req->data;
 
-    switch (s->lane) {
-    case LANE_CHECK:
+    switch (s->slot) {
+    case SLOT_CHECK:
         lot_check(s->lot);
         break;
-    case LANE_PROBE:
+    case SLOT_PROBE:
         for (size_t i = 0; i < s->n_probing; i++)
             probe_look(&s->probing[i], s->now_ms);
         break;
-    case LANE_DIR:
+    case SLOT_DIR:
         s->dir_more = walk_run(s->dir_walk, s->now_ms, &s->out);
         break;
-    case LANE_SWEEP:
+    case SLOT_SWEEP:
         sweep_work(s->sweep, s->now_ms);
         break;
-    case LANE_RETRY:
+    case SLOT_RETRY:
         look_at_folders(s);
         break;
-    case LANE_FREE:
+    case SLOT_FREE:
         break;
     }
 }
 
-static void drop_lane(struct scan *s, enum lane was)
+static void drop_slot(struct scan *s, enum slot was)
 {
-    if (was == LANE_CHECK)
+    if (was == SLOT_CHECK)
         intake_checked(s->in, s->lot);
-    for (size_t i = 0; was == LANE_PROBE && i < s->n_probing; i++)
+    for (size_t i = 0; was == SLOT_PROBE && i < s->n_probing; i++)
         probe_deinit(&s->probing[i]);
-    for (int i = 0; was == LANE_RETRY && i < s->folders.n; i++)
+    for (int i = 0; was == SLOT_RETRY && i < s->folders.n; i++)
         free(s->looks[i].parent);
 }
 
-static void on_lane_done(uv_work_t *req, int status)
+static void on_slot_done(uv_work_t *req, int status)
 {
     struct scan *s = req->data;
-    enum lane was = s->lane;
+    enum slot was = s->slot;
 
     (void)status;
-    s->lane = LANE_FREE;
+    s->slot = SLOT_FREE;
     if (s->closing) {
-        drop_lane(s, was);
-    } else if (was == LANE_CHECK) {
+        drop_slot(s, was);
+    } else if (was == SLOT_CHECK) {
         intake_checked(s->in, s->lot);
-    } else if (was == LANE_PROBE) {
+    } else if (was == SLOT_PROBE) {
         for (size_t i = 0; i < s->n_probing; i++)
             take_probe(s, &s->probing[i]);
         intake_seal(s->in);
-    } else if (was == LANE_DIR) {
+    } else if (was == SLOT_DIR) {
         take_dir_walk(s);
-    } else if (was == LANE_SWEEP) {
+    } else if (was == SLOT_SWEEP) {
         sweep_worked(s->sweep);
-    } else if (was == LANE_RETRY) {
+    } else if (was == SLOT_RETRY) {
         take_looks(s);
     }
     scan_step(s);
 }
 
-/* What the lane does next; the order is the order of urgency. */
-static enum lane choose_lane(struct scan *s)
+/* What the slot does next; the order is the order of urgency. */
+static enum slot choose_slot(struct scan *s)
 {
     s->lot = intake_to_check(s->in);
     if (s->lot)
-        return LANE_CHECK;
+        return SLOT_CHECK;
     if (intake_has_room(s->in)) {
         s->n_probing = probes_take(&s->probes, s->now_ms, s->probing, PROBES_SLICE);
         if (s->n_probing)
-            return LANE_PROBE;
+            return SLOT_PROBE;
         if (!s->dir_walk && s->n_dirs)
             begin_dir_walk(s);
         if (s->dir_walk)
-            return LANE_DIR;
+            return SLOT_DIR;
     }
-    if (s->sweep && sweep_wants_lane(s->sweep))
-        return LANE_SWEEP;
+    if (s->sweep && sweep_wants_slot(s->sweep))
+        return SLOT_SWEEP;
     if (s->retry_now && !s->sweep) {
         s->retry_now = false;
-        return LANE_RETRY;
+        return SLOT_RETRY;
     }
-    return LANE_FREE;
+    return SLOT_FREE;
 }
 
-static void start_lane(struct scan *s)
+static void start_slot(struct scan *s)
 {
-    if (s->lane != LANE_FREE)
+    if (s->slot != SLOT_FREE)
         return;
     s->now_ms = clock_wall(s->clock);
-    s->lane = choose_lane(s);
-    if (s->lane != LANE_FREE && uv_queue_work(s->loop, &s->work, lane_work, on_lane_done) != 0)
+    s->slot = choose_slot(s);
+    if (s->slot != SLOT_FREE && uv_queue_work(s->loop, &s->work, slot_work, on_slot_done) != 0)
         bug("the pool takes no work");
 }
 
@@ -609,11 +607,19 @@ static void start_lane(struct scan *s)
 
 static bool is_settled(const struct scan *s)
 {
-    return !s->sweep && !s->again && !s->status.failing && !s->young_lost && s->lane == LANE_FREE &&
+    return !s->sweep && !s->again && !s->status.failing && !s->young_lost && s->slot == SLOT_FREE &&
            intake_is_empty(s->in) && s->probes.n_hints == 0 && s->probes.n_young == 0 && s->n_dirs == 0 && !s->dir_walk;
 }
 
 static void finish_close(struct scan *s);
+
+static void step_sweep(struct scan *s)
+{
+    if (s->sweep)
+        sweep_step(s->sweep);
+    if (s->sweep && sweep_is_done(s->sweep))
+        end_sweep(s);
+}
 
 /* Everything that may go on goes on. May be called from anywhere on the loop; `s` may be gone afterwards when closing. */
 static void scan_step(struct scan *s)
@@ -622,23 +628,22 @@ static void scan_step(struct scan *s)
         finish_close(s);
         return;
     }
-    if (s->leave_changed && !s->sweep && s->lane == LANE_FREE && !s->dir_walk) {
+    step_sweep(s);
+    if (s->leave_changed && !s->sweep && s->slot == SLOT_FREE && !s->dir_walk) {
         s->leave_changed = false;
         folders_leave_out(&s->folders, (const char *const *)s->leave_out);
     }
-    if (!s->sweep && s->again && !s->leave_changed)
-        begin_sweep(s);
-    if (s->sweep)
-        sweep_step(s->sweep);
-    if (s->sweep && sweep_is_done(s->sweep))
-        end_sweep(s);
+    if (!s->sweep && s->again && !s->leave_changed && !s->closing) {
+        begin_sweep(s);   /* after the end of the last one: nothing else would wake us for it */
+        step_sweep(s);
+    }
     if (s->closing)
         return;
     if (!intake_step(s->in))
         due_in(s, DUE_PAUSE, PAUSE_MS);
     if (!s->sweep && intake_problem(s->in)[0])
         retry_store(s);
-    start_lane(s);
+    start_slot(s);
     if (s->sweep && s->due[DUE_PROGRESS] == 0) {
         publish(s, "progress");
         due_in(s, DUE_PROGRESS, PROGRESS_MS);
@@ -689,19 +694,13 @@ void scan_start(struct scan *s, bool accept_missing)
     scan_step(s);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 void scan_leave_out(struct scan *s, const char *const paths[FOLDERS_LEFT_OUT])
 {
     bool changed = false;
 
     for (int i = 0; i < FOLDERS_LEFT_OUT; i++) {
-        changed = changed || !same_text(s->leave_out[i], paths[i]);
-        free(s->leave_out[i]);
-        s->leave_out[i] = mem_strdup(paths[i]);
+        changed = changed || !text_same(s->leave_out[i], paths[i]);
+        mem_set_text(&s->leave_out[i], paths[i]);
     }
     if (!changed || s->closing)
         return;
@@ -727,7 +726,7 @@ static void finish_close(struct scan *s)
     void (*closed)(void *arg) = s->closed;
     void *arg = s->closed_arg;
 
-    if (s->open_handles || s->lane != LANE_FREE || !intake_is_quiet(s->in) || (s->sweep && !sweep_is_quiet(s->sweep)))
+    if (s->open_handles || s->slot != SLOT_FREE || !intake_is_quiet(s->in) || (s->sweep && !sweep_is_quiet(s->sweep)))
         return;
     sweep_free(s->sweep);
     intake_free(s->in);

@@ -40,7 +40,7 @@ enum task { TASK_NONE, TASK_AHEAD, TASK_WALK, TASK_TALLY };
 struct sweep {
     struct sweep_deps d;
     enum phase phase;
-    enum task task;                   /* of the lane: the phase may change while it works */
+    enum task task;                   /* of the slot: the phase may change while it works */
     bool ahead;                       /* there may be names to read while the stamps load */
     struct known *known;
     struct walk *walk;
@@ -215,7 +215,7 @@ static void start_op(struct sweep *sw)
     dbq_read(sw->d.q, &sw->op);
 }
 
-/* --- the lane ---------------------------------------------------------------------------- */
+/* --- the slot ---------------------------------------------------------------------------- */
 
 /* Takes for each folder whose answer is full and believable. */
 static void decide(struct sweep *sw)
@@ -241,7 +241,7 @@ static void tally(struct sweep *sw)
     sw->n_missing = known_missing(sw->known, sw->take, &sw->missing);
 }
 
-bool sweep_wants_lane(struct sweep *sw)
+bool sweep_wants_slot(struct sweep *sw)
 {
     if (sw->phase == PHASE_LOAD && sw->ahead)
         sw->task = TASK_AHEAD;

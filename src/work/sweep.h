@@ -1,6 +1,6 @@
 /* One full scan: the stored stamps against the disk, and the decision about what is missing.
  *
- * The scan (scan.c) owns the pool lane and gives it when sweep_wants_lane; found files go to the intake through `found`.
+ * The scan (scan.c) owns the pool slot and gives it when sweep_wants_slot; found files go to the intake through `found`.
  * Rows come and go in slices, so that no loop turn grows with the library. Loop thread, except sweep_work.
  */
 #ifndef SONGBOOKD_WORK_SWEEP_H
@@ -27,10 +27,10 @@ struct sweep_deps {                  /* borrowed for its life */
     void *arg;
 };
 struct sweep *sweep_new(const struct sweep_deps *d);
-/* Moves on what needs no lane. */
+/* Moves on what needs no slot. */
 void sweep_step(struct sweep *sw);
 /* True when it has something for the pool; the caller then must go on to sweep_work. */
-bool sweep_wants_lane(struct sweep *sw);
+bool sweep_wants_slot(struct sweep *sw);
 /* One bounded piece, on the pool; now_ms is wall time, taken on the loop. Then sweep_worked, back on the loop. */
 void sweep_work(struct sweep *sw, int64_t now_ms);
 void sweep_worked(struct sweep *sw);

@@ -227,6 +227,17 @@ def test_once_says_75_when_nothing_can_be_stored(make_daemon, fake):
     assert d.wait() == 0, d.log
 
 
+def test_once_does_not_wait_for_a_folder_that_answers_nothing(tmp_path, fake):
+    if not strace_can_inject():
+        pytest.skip("strace cannot inject here")
+    d = Injected(tmp_path, fake)
+    fill(d)
+    d.inject = "getdents64:delay_enter=%d" % 10e6
+    d.start("--once", "--wait", "3", ready=False)
+    assert d.wait() == 75, d.log
+    assert "nothing could advance for 3 s" in d.log and "library read" not in d.log
+
+
 # --- memory and descriptors ----------------------------------------------------------------------------------------
 
 def test_out_of_memory_ends_with_one_line_and_loses_nothing(make_daemon, fake):

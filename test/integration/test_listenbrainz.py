@@ -56,6 +56,28 @@ def test_names_come_before_genres_and_dates_and_each_step_is_told(make_daemon, f
                          ("musicbrainz", "Oasis", "Britpop", 1995)]
 
 
+def test_limits_are_kept_by_restarts_in_the_middle_of_bulk_dates(make_daemon):
+    strict = FakeProviders(Catalogue(), limits=True).start()
+    try:
+        d = make_daemon(fake=strict, key=False)
+        for i in range(300):                       # three batches
+            strict.catalogue.add(Song("Singer %d" % i, "Ballad %d" % i, 1990))
+            d.add_song("Singer %d - Ballad %d (Karaoke).mp4" % (i, i))
+        d.start()
+        for _ in range(2):
+            seen = strict.requests("dates")
+            wait_for(lambda: strict.requests("dates") > seen, "a question about dates")
+            d.kill()
+            d.start()
+        seen = strict.requests("musicbrainz")
+        wait_for(lambda: strict.requests("musicbrainz") > seen, "a question after the last restart")
+        assert strict.worst_window("musicbrainz", 1.0) <= 1
+        assert strict.broken == []
+    finally:
+        d.stop()
+        strict.stop()
+
+
 def test_one_bad_row_fails_alone(make_daemon, fake):
     fake.poison = "Poison"
     for i in range(30):

@@ -488,6 +488,25 @@ def test_v2_by_its_column_also_with_version_1(beside):
     assert b.status()["profile"] == "v2"
 
 
+def test_publishing_is_switched_by_a_reload_of_the_configuration(beside, tmp_path):
+    conf = tmp_path / "songbookd.conf"
+    b = beside(args=["--config", str(conf)]).add("ABBA - Dancing Queen.mp4").begin()
+
+    def state_after(publish):
+        conf.write_text("[pikaraoke]\npublish = %s\n" % publish)
+        b.d.process.send_signal(signal.SIGHUP)
+        return lambda: b.status()["publish"]["wanted"] is (publish == "yes")
+
+    conf.write_text("[pikaraoke]\npublish = no\n")
+    b.d.start()
+    b.wait_songs(1)
+    assert b.status()["publish"]["state"] == "off"
+    wait_for(state_after("yes"), "publishing to be switched on")
+    b.wait_published(1)
+    wait_for(state_after("no"), "publishing to be switched off")
+    assert b.status()["publish"]["state"] == "off"
+
+
 def test_a_profile_that_changes_ends_publishing_at_once(beside):
     b = beside(args=["--set", "pikaraoke.publish=yes"]).add(name(1)).begin()
     b.d.start()
@@ -687,6 +706,10 @@ def test_songs_that_wait_to_be_sung_are_asked_for_first(beside, pages):
                                              " ORDER BY q.priority DESC LIMIT 1").fetchone())[1] == 30 and r, "the priority")
     db.close()
     assert best[0].endswith(name(33))
+    assert [(row["wanted"], pathlib.Path(row["song"]["file_path"]).name) for row in b.d.get("review?below=1&limit=1")["songs"]] == [
+        ("soon", name(33))]
+    pages.queue = []
+    wait_for(lambda: all(s["wanted"] != 3 for s in b.d.songs_list()), "nobody to wait for it any more")
     pages.status = 401                      # a password: everything else goes on
     wait_for(lambda: b.status()["queue"]["state"] == "locked", "the refusal to be seen")
     b.standin.download(name(50))
@@ -762,6 +785,24 @@ def test_a_single_run_follows_a_named_database(beside):
     assert b.d.wait() == 0, b.d.log
     db = sqlite3.connect(b.d.database)
     assert db.execute("SELECT artist, metadata_status, pikaraoke_id > 0 FROM songs").fetchall() == [("ABBA", "enriched", 1)]
+    db.close()
+
+
+def test_a_single_run_ends_when_the_list_comes_during_its_scan(beside, tmp_path):
+    """The list says which folder our own scan leaves out: that asks for another scan, while the first is on its way."""
+    own = tmp_path / "own"
+    own.mkdir()
+    then = time.time() - 1000
+    for i in range(2500):
+        (own / ("Artist %d - Title %d.mp4" % (i % 300, i))).write_bytes(b"x")
+        os.utime(own / ("Artist %d - Title %d.mp4" % (i % 300, i)), (then, then))
+    off = [part for p in ("lastfm", "musicbrainz", "listenbrainz") for part in ("--set", p + ".enabled=no")]
+    b = beside(args=[*off, str(own)]).add(name(1), name(2)).begin()
+    b.d.start("--once", "--wait", "3", ready=False)
+    assert b.d.wait() == 75, b.d.log        # nobody can be asked
+    assert "library read" in b.d.log
+    db = sqlite3.connect(b.d.database)
+    assert db.execute("SELECT count(*), sum(pikaraoke_id > 0) FROM songs WHERE present").fetchone() == (2502, 2)
     db.close()
 
 

@@ -190,20 +190,24 @@ static inline int room_setup(void **state)
     return 0;
 }
 
+static inline void start_worker(struct room *r)
+{
+    struct enrich_deps d = {&r->loop, &r->clock, r->q, r->http, r->events, r->config, on_idle, r};
+
+    r->ready = r->closed = false;
+    r->w = enrich_new(&d, on_ready, r);
+}
+
 /* Closes the writer of the fixture and starts the worker over the same file. */
 static inline void start(struct room *r)
 {
-    struct enrich_deps d = {&r->loop, &r->clock, NULL, r->http, NULL, r->config, on_idle, r};
-
     db_close(r->store->db);
     r->store->db = NULL;
     r->q = dbq_open(&r->loop, r->store->path, on_opened, r);
     UNTIL(r, r->opened);
     r->events = events_new(&r->loop, &r->clock, 1, write_progress, r);
     r->listener = events_listen(r->events, 0, on_event, r);
-    d.q = r->q;
-    d.events = r->events;
-    r->w = enrich_new(&d, on_ready, r);
+    start_worker(r);
 }
 
 static inline void start_ready(struct room *r)

@@ -28,7 +28,8 @@
 static struct {
     enum worker_mode mode;
     int start_rc, ask_rc;
-    int wakes, reconfigures, scans;
+    int wakes, scans;
+    char settings[200];       /* members of the last settings event */
     bool accept_missing;
     char words[64];           /* "artist|title" of the last question in own words */
     struct scan_status scan;
@@ -104,11 +105,6 @@ void pikaraoke_json(const struct pikaraoke *p, struct json_out *o, const char *k
     json_put_null(o, key);
 }
 
-void pikaraoke_reconfigure(struct pikaraoke *p)
-{
-    (void)p;
-}
-
 void pikaraoke_look_now(struct pikaraoke *p)
 {
     (void)p;
@@ -123,11 +119,6 @@ void manners_json(const struct manners *m, struct json_out *o, const char *key)
 void enrich_wake(struct enrich *w)
 {
     play.wakes++;
-}
-
-void enrich_reconfigure(struct enrich *w)
-{
-    play.reconfigures++;
 }
 
 void enrich_progress_json(const struct enrich *w, struct json_out *o)
@@ -219,10 +210,16 @@ static void put_progress(void *arg, struct json_out *o)
     api_progress_members(t.api, o);
 }
 
+static void on_settings(void *arg, const char *members)
+{
+    snprintf(play.settings, sizeof play.settings, "%s", members);
+}
+
 static void start_service(const char *token)
 {
     struct http_server_options o = {.server_name = "songbookd/test"};
-    struct api_deps d = {.loop = &loop, .clock = &clock_system, .keys_path = t.keys, .version = "9.9", .token = token};
+    struct api_deps d = {.loop = &loop, .clock = &clock_system, .keys_path = t.keys, .version = "9.9", .token = token,
+                         .settings_changed = on_settings};
     struct err e = {0};
     bool opened = false;
 
@@ -244,7 +241,7 @@ static void start_service(const char *token)
     api_server_options(t.api, &o);
     static struct http_server_options kept;
     kept = o;
-    assert_int_equal(http_server_new(&loop, &kept, &t.server), 0);
+    t.server = http_server_new(&loop, &kept);
     assert_int_equal(http_server_listen_tcp(t.server, "127.0.0.1:0", &e), 0);
     assert_int_equal(http_server_listen_unix(t.server, t.socket, 0660, &e), 0);
     t.port = atoi(strrchr(http_server_address(t.server, 0), ':') + 1);
@@ -1129,7 +1126,7 @@ static void settings_change_all_or_nothing(void **state)
     reply_free(&r);
     assert_true(config_number(t.config, OPT_LASTFM_RATE) == 3);
     assert_false(config_bool(t.config, OPT_LASTFM_ENABLED));
-    assert_int_equal(play.reconfigures, 1);
+    assert_string_equal(play.settings, "\"changed\":[\"lastfm.rate\",\"lastfm.enabled\"]");
     expect_status("PATCH", "/api/v1/settings", NULL, "{\"lastfm.rate\":null}", 200);
     assert_int_equal(config_origin(t.config, OPT_LASTFM_RATE), ORIGIN_DEFAULT);
 }

@@ -379,6 +379,26 @@ static void closing_while_dates_are_asked_for_keeps_the_genre(void **state)
     assert_int_equal(ask_db(r, NAMED), 1);
 }
 
+static void a_restart_while_dates_are_asked_for_asks_no_sooner_than_it_may(void **state)
+{
+    struct room *r = *state;
+
+    r->scripts[MB_SCRIPT].kind = SCRIPT_HANG;
+    add_numbered(r, 1);
+    start(r);
+    UNTIL(r, r->ready && ask_db(r, WITH_GENRE) == 1 && lane_of(r, PROVIDER_MUSICBRAINZ)->in_flight == 1);
+    close_in_order(r, 1);
+    enrich_free(r->w);
+    set(r, "musicbrainz.rate", "0.01");
+    start_worker(r);
+    UNTIL(r, r->ready && lane_turns_waiting(lane_of(r, PROVIDER_MUSICBRAINZ)) == 1);
+    turn(r, 20);
+    assert_int_equal(lane_of(r, PROVIDER_MUSICBRAINZ)->in_flight, 0);
+    set(r, "musicbrainz.rate", "100");
+    enrich_reconfigure(r->w);
+    UNTIL(r, lane_of(r, PROVIDER_MUSICBRAINZ)->in_flight == 1);
+}
+
 static void pause_gives_armed_songs_back(void **state)
 {
     struct room *r = *state;
@@ -406,7 +426,8 @@ int main(void)
         T(a_pause_while_a_batch_fails_counts_nothing),
         T(without_a_token_the_labs_are_asked_and_when_they_lock_the_others), T(a_refused_token_is_remembered_and_the_labs_go_on),
         T(closing_while_a_batch_begins), T(closing_while_names_are_asked_for), T(closing_while_a_token_for_names_is_waited_for),
-        T(closing_while_genres_are_asked_for_keeps_the_names), T(closing_while_dates_are_asked_for_keeps_the_genre),
+        T(closing_while_genres_are_asked_for_keeps_the_names), T(a_restart_while_dates_are_asked_for_asks_no_sooner_than_it_may),
+        T(closing_while_dates_are_asked_for_keeps_the_genre),
         T(pause_gives_armed_songs_back),
     };
 

@@ -448,6 +448,24 @@ static void copies_do_not_hold_others_up(void **state)
     UNTIL(r, r->server.requests == 2);
 }
 
+static void a_song_that_leaves_nothing_to_ask_costs_no_turn(void **state)
+{
+    struct room *r = *state;
+    struct lane *l;
+
+    set(r, "lastfm.enabled", "no");
+    set(r, "musicbrainz.rate", "0.01");
+    add(r, "/s/1", "", "", 5);
+    add_numbered(r, 2);
+    start(r);
+    l = lane_of(r, PROVIDER_MUSICBRAINZ);
+    UNTIL(r, r->ready && lane_turns_waiting(l) == 2);
+    set(r, "musicbrainz.rate", "0.5");
+    enrich_reconfigure(r->w);
+    UNTIL(r, ask_db(r, FAILED_SONGS) >= 1);
+    assert_int_equal(l->requests, 1);    /* by the same token */
+}
+
 static void copies_are_served_from_one_answer(void **state)
 {
     struct room *r = *state;
@@ -1069,6 +1087,7 @@ int main(void)
         ROOM_TEST(test_that_cannot_be_sent_does_not_succeed),
         ROOM_TEST(refused_provider_that_passes_a_test_is_asked_again),
         ROOM_TEST(new_contact_gives_a_refused_provider_another_chance),
+        ROOM_TEST(a_song_that_leaves_nothing_to_ask_costs_no_turn),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

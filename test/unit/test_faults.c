@@ -110,7 +110,7 @@ static const struct {
     const char *done;      /* gives 1 once it is stored */
 } steps[] = {
     {"find", step_find, "SELECT count(*) = 3 FROM songs"},
-    {"begin", step_begin, "SELECT last_start_ms > 0 FROM provider_state"},
+    {"begin", step_begin, "SELECT enrichment_attempts = 1 FROM songs WHERE id = 1"},
     {"answer", step_answer, "SELECT count(*) = 1 FROM candidates WHERE song_id = 1"},
     {"edit", step_edit, "SELECT artist = 'My Band' AND metadata_status = 'manual' FROM songs WHERE id = 2"},
     {"undo", step_undo, "SELECT count(*) > 0 FROM changes WHERE undone = 1"},

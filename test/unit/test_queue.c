@@ -3,6 +3,7 @@
 
 #include "song/fold.h"
 #include "store/evidence.h"
+#include "store/pk_songs.h"
 #include "store/queue.h"
 #include "store/state.h"
 
@@ -146,7 +147,6 @@ static void attempt_counts_before_and_is_refunded(void **state)
 {
     struct fixture *f = *state;
     int64_t id = add_song_at(f->db, "/m/1", 0, NOW), at;
-    struct provider_state p;
     struct song s;
 
     assert_int_equal(queue_begin(f->db, id, PROVIDER_LASTFM, NOW + 1000, NULL), 0);
@@ -155,8 +155,6 @@ static void attempt_counts_before_and_is_refunded(void **state)
     assert_int_equal(s.last_attempt_ms, NOW + 1000);
     assert_int_equal(s.version, 1);
     song_deinit(&s);
-    state_provider_get(f->db, PROVIDER_LASTFM, &p, NULL);
-    assert_int_equal(p.last_start_ms, NOW + 1000);
     assert_string_equal(next_ids(f->db, PROVIDER_MUSICBRAINZ, 0, NOW, id, 10, &at), "");   /* who works on it leaves it out */
 
     assert_int_equal(queue_refund(f->db, id, PROVIDER_LASTFM, NOW + 5000, NULL), 0);
@@ -296,6 +294,80 @@ static void found_enriches_and_leaves_when_nobody_is_left_to_ask(void **state)
     assert_int_equal(c.total_processed, 1);
     assert_int_equal(c.total_enriched, 1);
     assert_int_equal(c.total_failed, 0);
+}
+
+static int wanted(struct db *db, int64_t id)
+{
+    struct song s = get(db, id);
+    int w = s.wanted;
+
+    song_deinit(&s);
+    return w;
+}
+
+static void a_song_is_wanted_until_it_is_named_or_decided(void **state)
+{
+    struct fixture *f = *state;
+    int64_t named = add_song_at(f->db, "/m/named", 10, NOW), unknown = add_song_at(f->db, "/m/unknown", 10, NOW);
+    int64_t edited = add_song_at(f->db, "/m/edited", 0, NOW), asked[] = {edited};
+    struct candidates list = one_candidate(PROVIDER_LASTFM, "Artist", "named");
+    struct outcome found = outcome_of(named, PROVIDER_LASTFM, OUTCOME_FOUND);
+    struct outcome missed = outcome_of(unknown, PROVIDER_LASTFM, OUTCOME_NOT_FOUND);
+    struct song_edit edit = {.verify = true};
+    struct queue_result q;
+    struct outcome_result r;
+
+    found.candidates = &list;
+    found.chosen = 0;
+    found.confidence = 0.8;
+    found.remaining = MB_BIT;
+    assert_int_equal(wanted(f->db, named), 1);
+    r = apply(f->db, &found);
+    song_deinit(&r.song);
+    assert_int_equal(wanted(f->db, named), 1);      /* MusicBrainz is still to be asked */
+    found = outcome_of(named, PROVIDER_MUSICBRAINZ, OUTCOME_NOT_FOUND);
+    r = apply(f->db, &found);
+    assert_true(r.left_queue);
+    assert_int_equal(r.song.wanted, 0);
+    song_deinit(&r.song);
+    assert_int_equal(wanted(f->db, named), 0);
+    candidates_deinit(&list);
+
+    r = apply(f->db, &missed);
+    assert_true(r.left_queue);
+    song_deinit(&r.song);
+    assert_int_equal(wanted(f->db, unknown), 1);    /* now a person is to say */
+
+    queue_add(f->db, asked, 1, 20, true, NOW, &q, NULL);
+    assert_int_equal(wanted(f->db, edited), 2);
+    songs_edit(f->db, edited, 0, &edit, NOW, NULL, NULL);
+    assert_int_equal(wanted(f->db, edited), 0);
+}
+
+static void a_song_is_about_to_be_sung_while_it_is_in_the_queue_there(void **state)
+{
+    struct fixture *f = *state;
+    int64_t waiting = add_song_at(f->db, "/m/waiting", 0, NOW), done = add_song_at(f->db, "/m/done", 0, NOW), n, at;
+    int64_t manual = add_song_at(f->db, "/m/manual", 0, NOW);
+    const char *both[] = {"/m/done", "/m/waiting", "/m/manual", "/m/nowhere"}, *one[] = {"/m/done"};
+    struct outcome o = outcome_of(done, PROVIDER_LASTFM, OUTCOME_NOT_FOUND);
+    struct song_edit edit = {.verify = true};
+    struct outcome_result r = apply(f->db, &o);
+
+    assert_true(r.left_queue);
+    song_deinit(&r.song);
+    songs_edit(f->db, manual, 0, &edit, NOW, NULL, NULL);
+    assert_int_equal(pk_songs_soon(f->db, both, 4, &n, NULL), 0);
+    assert_int_equal(n, 1);                         /* the other two are not in our queue */
+    assert_int_equal(wanted(f->db, waiting), 3);
+    assert_int_equal(wanted(f->db, done), 3);
+    assert_int_equal(wanted(f->db, manual), 0);
+    assert_string_equal(next_ids(f->db, PROVIDER_LASTFM, 0, NOW, 0, 10, &at), "1");
+    assert_int_equal(pk_songs_soon(f->db, one, 1, &n, NULL), 0);
+    assert_int_equal(wanted(f->db, waiting), 0);
+    assert_int_equal(wanted(f->db, done), 3);
+    assert_int_equal(pk_songs_soon(f->db, NULL, 0, &n, NULL), 0);
+    assert_int_equal(wanted(f->db, done), 0);
 }
 
 static void not_found_by_all_fails_and_is_rechecked_after_weeks(void **state)
@@ -783,6 +855,8 @@ int main(void)
         T(inexact_name_of_listenbrainz_leaves_the_song_to_all), T(answer_of_musicbrainz_makes_listenbrainz_needless),
         T(genre_and_date_come_later_and_stay_with_the_answer), T(detail_never_touches_what_a_person_decided),
         T(search_after_a_quick_date_only_makes_it_earlier),
+        T(a_song_is_wanted_until_it_is_named_or_decided),
+        T(a_song_is_about_to_be_sung_while_it_is_in_the_queue_there),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

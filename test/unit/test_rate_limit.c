@@ -43,24 +43,26 @@ static void teardown(struct fixture *f)
     assert_int_equal(uv_loop_close(&f->loop), 0);
 }
 
+/* The next token comes after so long and no sooner; it is taken. */
+static void assert_next_after(struct fixture *f, uint64_t ms)
+{
+    if (ms) {
+        clock_advance(&f->clock, ms - 1);
+        assert_false(rate_limit_take(f->limit));
+        clock_advance(&f->clock, 1);
+    }
+    assert_true(rate_limit_take(f->limit));
+}
+
 /* --- taking ------------------------------------------------------------------------- */
 
 static void first_token_is_free_and_second_waits_one_interval(void **state)
 {
     struct fixture f;
     setup_manual(&f, 1100);
-    assert_int_equal(rate_limit_wait_ms(f.limit), 0);
-    assert_int_equal(rate_limit_last_wall(f.limit), 0);
-    assert_true(rate_limit_take(f.limit));
-    assert_int_equal(rate_limit_last_wall(f.limit), 1700000000000);
+    assert_next_after(&f, 0);
     assert_false(rate_limit_take(f.limit));
-    assert_int_equal(rate_limit_wait_ms(f.limit), 1100);
-    clock_advance(&f.clock, 1099);
-    assert_int_equal(rate_limit_wait_ms(f.limit), 1);
-    assert_false(rate_limit_take(f.limit));
-    clock_advance(&f.clock, 1);
-    assert_int_equal(rate_limit_wait_ms(f.limit), 0);
-    assert_true(rate_limit_take(f.limit));
+    assert_next_after(&f, 1100);
     teardown(&f);
 }
 
@@ -72,7 +74,41 @@ static void a_long_pause_saves_up_nothing(void **state)
     clock_advance(&f.clock, 60000);
     assert_true(rate_limit_take(f.limit));
     assert_false(rate_limit_take(f.limit));
-    assert_int_equal(rate_limit_wait_ms(f.limit), 200);
+    assert_next_after(&f, 200);
+    teardown(&f);
+}
+
+static void a_token_that_is_given_back_costs_nothing(void **state)
+{
+    struct fixture f;
+    setup_manual(&f, LASTFM_MS);
+    assert_true(rate_limit_take(f.limit));
+    rate_limit_give_back(f.limit);                /* the very first one */
+    for (int i = 0; i < 5; i++) {
+        assert_next_after(&f, i ? 205 : 0);
+        for (int n = 0; n < 3; n++) {
+            clock_advance(&f.clock, 205);
+            assert_true(rate_limit_take(f.limit));
+            rate_limit_give_back(f.limit);
+            assert_true(rate_limit_take(f.limit));   /* at once, for somebody else */
+            rate_limit_give_back(f.limit);
+        }
+        clock_advance(&f.clock, 1000);
+        assert_true(rate_limit_take(f.limit));
+    }
+    teardown(&f);
+}
+
+static void a_token_that_is_given_back_leaves_the_one_before(void **state)
+{
+    struct fixture f;
+    setup_manual(&f, 1100);
+    assert_true(rate_limit_take(f.limit));
+    clock_advance(&f.clock, 1100);
+    assert_true(rate_limit_take(f.limit));
+    rate_limit_give_back(f.limit);
+    rate_limit_set_interval(f.limit, 1500);
+    assert_next_after(&f, 400);                      /* counted from the first one */
     teardown(&f);
 }
 
@@ -107,18 +143,6 @@ static void fractions_of_a_millisecond_are_kept(void **state)
     teardown(&f);
 }
 
-static void wait_rounds_up_so_that_nobody_comes_too_early(void **state)
-{
-    struct fixture f;
-    setup_manual(&f, 10.25);
-    assert_true(rate_limit_take(f.limit));
-    assert_int_equal(rate_limit_wait_ms(f.limit), 11);
-    clock_advance(&f.clock, 10);
-    assert_int_equal(rate_limit_wait_ms(f.limit), 1);
-    assert_false(rate_limit_take(f.limit));
-    teardown(&f);
-}
-
 static void interval_below_a_millisecond_allows_one_start_per_tick_of_the_clock(void **state)
 {
     struct fixture f;
@@ -142,11 +166,7 @@ static void a_serial_provider_waits_a_second_from_when_the_request_went_out(void
     clock_advance(&f.clock, 5000);
     assert_false(rate_limit_take(f.limit));   /* still connecting: it may go out now */
     rate_limit_sent(f.limit);
-    assert_int_equal(rate_limit_wait_ms(f.limit), 1010);
-    clock_advance(&f.clock, 1009);
-    assert_false(rate_limit_take(f.limit));
-    clock_advance(&f.clock, 1);
-    assert_true(rate_limit_take(f.limit));
+    assert_next_after(&f, 1010);
     teardown(&f);
 }
 
@@ -263,11 +283,14 @@ static void changed_interval_counts_from_the_last_start(void **state)
     clock_advance(&f.clock, 50);
     rate_limit_set_interval(f.limit, 1000);
     assert_true(rate_limit_interval(f.limit) == 1000);
-    assert_int_equal(rate_limit_wait_ms(f.limit), 950);
+    assert_next_after(&f, 950);
+    clock_advance(&f.clock, 50);
     rate_limit_set_interval(f.limit, 60);
-    assert_int_equal(rate_limit_wait_ms(f.limit), 10);
+    assert_next_after(&f, 10);
+    clock_advance(&f.clock, 50);
+    assert_false(rate_limit_take(f.limit));
     rate_limit_set_interval(f.limit, 20);
-    assert_int_equal(rate_limit_wait_ms(f.limit), 0);
+    assert_true(rate_limit_take(f.limit));
     teardown(&f);
 }
 
@@ -276,36 +299,27 @@ static void hold_delays_and_is_never_shortened(void **state)
     struct fixture f;
     setup_manual(&f, 200);
     rate_limit_hold(f.limit, 5000);
-    assert_int_equal(rate_limit_wait_ms(f.limit), 5000);
     rate_limit_hold(f.limit, 100);
-    assert_int_equal(rate_limit_wait_ms(f.limit), 5000);
-    clock_advance(&f.clock, 4999);
-    assert_false(rate_limit_take(f.limit));
-    clock_advance(&f.clock, 1);
-    assert_true(rate_limit_take(f.limit));
+    assert_next_after(&f, 5000);
     rate_limit_hold(f.limit, 50);                       /* shorter than what the interval asks anyway */
-    assert_int_equal(rate_limit_wait_ms(f.limit), 200);
+    assert_next_after(&f, 200);
     teardown(&f);
 }
 
 /* --- across restarts ------------------------------------------------------------------- */
 
-static void restore_waits_for_the_rest_of_the_interval(void **state)
+static void a_start_waits_until_what_the_last_run_may_have_sent_is_past(void **state)
 {
     static const struct {
-        int64_t ago;          /* INT64_MIN: no stored time */
+        double interval;
         uint64_t wait;
-    } rows[] = {
-        {0, 1100}, {300, 800}, {1099, 1}, {1100, 0}, {86400000, 0}, {1700000000000 - 1, 0},
-        {-1, 1100}, {-86400000, 1100},                  /* from the future: the clock went back */
-        {INT64_MIN, 1100},
-    };
+    } rows[] = {{1100, 1100}, {LASTFM_MS, 1010}, {1000, 1010}, {5, 5}};   /* the last is a mirror: no window */
+
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct fixture f;
-        setup_manual(&f, 1100);
-        rate_limit_restore(f.limit, rows[i].ago == INT64_MIN ? 0 : 1700000000000 - rows[i].ago);
-        assert_int_equal(rate_limit_wait_ms(f.limit), rows[i].wait);
-        assert_true(rate_limit_last_wall(f.limit) <= 1700000000000);
+        setup_manual(&f, rows[i].interval);
+        rate_limit_begin_full(f.limit);
+        assert_next_after(&f, rows[i].wait);
         teardown(&f);
     }
 }
@@ -316,10 +330,9 @@ static void wall_clock_steps_do_not_move_the_schedule(void **state)
     setup_manual(&f, 1000);
     assert_true(rate_limit_take(f.limit));
     f.clock.manual_wall += 3600 * 1000;
-    assert_int_equal(rate_limit_wait_ms(f.limit), 1000);
+    assert_next_after(&f, 1000);
     f.clock.manual_wall -= 7200 * 1000;
-    clock_advance(&f.clock, 1000);
-    assert_true(rate_limit_take(f.limit));
+    assert_next_after(&f, 1000);
     teardown(&f);
 }
 
@@ -409,9 +422,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_token_is_free_and_second_waits_one_interval),
         cmocka_unit_test(a_long_pause_saves_up_nothing),
+        cmocka_unit_test(a_token_that_is_given_back_costs_nothing),
+        cmocka_unit_test(a_token_that_is_given_back_leaves_the_one_before),
         cmocka_unit_test(a_refused_take_costs_nothing),
         cmocka_unit_test(fractions_of_a_millisecond_are_kept),
-        cmocka_unit_test(wait_rounds_up_so_that_nobody_comes_too_early),
         cmocka_unit_test(interval_below_a_millisecond_allows_one_start_per_tick_of_the_clock),
         cmocka_unit_test(a_serial_provider_waits_a_second_from_when_the_request_went_out),
         cmocka_unit_test(requests_that_connect_leave_no_room_for_a_burst),
@@ -421,7 +435,7 @@ int main(void)
         cmocka_unit_test(one_that_waits_for_an_unsent_request_is_woken_by_its_going_out),
         cmocka_unit_test(changed_interval_counts_from_the_last_start),
         cmocka_unit_test(hold_delays_and_is_never_shortened),
-        cmocka_unit_test(restore_waits_for_the_rest_of_the_interval),
+        cmocka_unit_test(a_start_waits_until_what_the_last_run_may_have_sent_is_past),
         cmocka_unit_test(wall_clock_steps_do_not_move_the_schedule),
         cmocka_unit_test(ready_comes_later_and_once_per_want),
         cmocka_unit_test(unwant_takes_the_wish_back),

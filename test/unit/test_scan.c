@@ -751,6 +751,68 @@ static void a_folder_that_appears_later_is_scanned(void **state)
     assert_string_equal(status().problem, "");
 }
 
+/* --- another scan, wished while one runs ------------------------------------------------------- */
+
+static void start_and_stand_in_a_scan(void)
+{
+    start(NULL, false);
+    scan_start(fx.scan, false);
+    while (status().files == 0)
+        uv_run(&fx.loop, UV_RUN_ONCE);
+    assert_true(status().running);
+}
+
+static void a_scan_wished_during_a_scan_runs_afterwards(void **state)
+{
+    (void)state;
+    put_many("a", 6);
+    start_and_stand_in_a_scan();
+    put("late.mp4", "x");            /* the running one may have passed it */
+    scan_start(fx.scan, false);
+    assert_int_equal(fx.settled, 0);
+    run_until(&fx.settled, 1);
+    assert_int_equal(fx.finished_events, 2);
+    assert_int_equal(n_present(), 7);
+    assert_false(status().running);
+}
+
+static void missing_songs_accepted_during_a_scan_are_taken_out_by_the_next(void **state)
+{
+    char name[32];
+
+    (void)state;
+    put_many("a", 6);
+    start(NULL, false);
+    scan_all(false);
+    for (int i = 0; i < 5; i++) {
+        snprintf(name, sizeof name, "a%04d.mp4", i);
+        assert_int_equal(unlink(at(name)), 0);
+    }
+    scan_start(fx.scan, false);
+    while (status().files == 0)
+        uv_run(&fx.loop, UV_RUN_ONCE);
+    scan_start(fx.scan, true);
+    run_until(&fx.settled, 2);
+    assert_int_equal(n_present(), 1);
+}
+
+static void a_folder_left_out_during_a_scan_is_left_out_by_the_next(void **state)
+{
+    char theirs[PATH_MAX];
+    const char *paths[FOLDERS_LEFT_OUT] = {theirs};
+
+    (void)state;
+    put_dir("theirs");
+    put_many("a", 6);
+    put_many("theirs/b", 2);
+    snprintf(theirs, sizeof theirs, "%s", at("theirs"));
+    start_and_stand_in_a_scan();
+    scan_leave_out(fx.scan, paths);
+    run_until(&fx.settled, 1);
+    assert_int_equal(fx.finished_events, 2);
+    assert_int_equal(n_present(), 6);
+}
+
 static void a_scan_closes_in_the_middle(void **state)
 {
     (void)state;
@@ -821,23 +883,6 @@ static void a_hinted_file_that_could_not_be_stored_is_tried_again(void **state)
 }
 
 /* Nothing else is going on that would make it look: no watch, no period. */
-static void a_scan_that_is_asked_for_while_one_runs_comes_right_after_it(void **state)
-{
-    (void)state;
-    put_many("a", 3);
-    start(NULL, false);
-    scan_all(false);
-    scan_start(fx.scan, false);
-    assert_true(status().running);
-    scan_start(fx.scan, false);
-    run_until(&fx.finished_events, 2);
-    for (int turns = 0; turns < 10000 && fx.finished_events < 3; turns++) {
-        uv_run(&fx.loop, UV_RUN_NOWAIT);
-        usleep(100);
-    }
-    assert_int_equal(fx.finished_events, 3);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -867,7 +912,9 @@ int main(void)
         TEST(a_folder_that_appears_later_is_scanned),
         TEST(what_could_not_be_stored_is_tried_again),
         TEST(a_hinted_file_that_could_not_be_stored_is_tried_again),
-        TEST(a_scan_that_is_asked_for_while_one_runs_comes_right_after_it),
+        TEST(a_scan_wished_during_a_scan_runs_afterwards),
+        TEST(missing_songs_accepted_during_a_scan_are_taken_out_by_the_next),
+        TEST(a_folder_left_out_during_a_scan_is_left_out_by_the_next),
         TEST(a_scan_closes_in_the_middle),
     };
 

@@ -642,12 +642,7 @@ static void worker_wish_starts_and_limits_are_kept(void **state)
 {
     struct fixture *f = *state;
     struct worker_state w;
-    struct provider_state p = {.last_start_ms = 5,
-                               .refused_until_ms = 6,
-                               .slow_until_ms = 7,
-                               .key_refused = true,
-                               .key_mark = "ab12"},
-                          q;
+    struct provider_state p = {.refused_until_ms = 6, .slow_until_ms = 7, .key_refused = true, .key_mark = "ab12"}, q;
     int64_t n;
 
     assert_int_equal(state_worker_get(f->db, &w, NULL), 0);
@@ -662,9 +657,10 @@ static void worker_wish_starts_and_limits_are_kept(void **state)
     assert_int_equal(state_count_start(f->db, &n, NULL), 0);
     assert_int_equal(n, 2);
     assert_int_equal(state_provider_get(f->db, PROVIDER_LASTFM, &q, NULL), 0);
-    assert_int_equal(q.last_start_ms, 0);
+    assert_int_equal(q.refused_until_ms, 0);
     assert_int_equal(state_provider_set(f->db, PROVIDER_LASTFM, &p, NULL), 0);
     assert_int_equal(state_provider_get(f->db, PROVIDER_LASTFM, &q, NULL), 0);
+    assert_int_equal(q.refused_until_ms, 6);
     assert_int_equal(q.slow_until_ms, 7);
     assert_true(q.key_refused);
     assert_string_equal(q.key_mark, "ab12");
