@@ -202,6 +202,15 @@ static int dial(struct fix *f)
     return fd;
 }
 
+/* An answer, or the end of the connection. */
+static void wait_readable(struct fix *f, int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+
+    while (poll(&p, 1, 0) == 0)
+        uv_run(&f->loop, UV_RUN_NOWAIT);
+}
+
 static void turn(struct fix *f, int times)
 {
     while (times-- > 0)
@@ -608,8 +617,11 @@ static void http_answers_503_when_every_connection_is_at_work(void **state)
         wait_held(f, i + 1);
     }
     for (size_t i = 0; i < ARRAY_LEN(crowd); i++)
-        crowd[i] = dial(f);           /* are told so, as far as one turn goes, read nothing and stay */
-    turn(f, 20);
+        crowd[i] = dial(f);           /* are told so, the first of them, or cut; they read nothing and stay */
+    for (size_t i = 0; i < ARRAY_LEN(crowd); i++)
+        wait_readable(f, crowd[i]);
+    for (uint64_t now = uv_now(&f->loop); uv_now(&f->loop) == now;)
+        turn(f, 1);                   /* the next one is not of their flood */
     extra = open_client(f);
     client_wait_end(extra);
     assert_int_equal(answer_status(client_answer(extra, 0)), 503);
@@ -657,7 +669,6 @@ static void http_does_not_take_the_place_of_one_whose_request_waits_to_be_read(v
 {
     struct fix *f = *state;
     int silent[2 * HTTP_MAX_CONNECTIONS], asks;
-    struct pollfd answered;
     char start_of_answer[16] = "";
 
     start(f);
@@ -668,9 +679,7 @@ static void http_does_not_take_the_place_of_one_whose_request_waits_to_be_read(v
     assert_int_equal(write(asks, HELLO, strlen(HELLO)), (ssize_t)strlen(HELLO));
     for (int i = HTTP_MAX_CONNECTIONS; i < 2 * HTTP_MAX_CONNECTIONS; i++)
         silent[i] = dial(f);          /* all of them are accepted in one turn */
-    answered = (struct pollfd){.fd = asks, .events = POLLIN};
-    while (poll(&answered, 1, 0) == 0)
-        uv_run(&f->loop, UV_RUN_ONCE);
+    wait_readable(f, asks);
     assert_true(read(asks, start_of_answer, 12) == 12);
     assert_string_equal(start_of_answer, "HTTP/1.1 200");
     close(asks);
