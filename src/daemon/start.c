@@ -84,7 +84,6 @@ struct load {
     struct dbq_op op;
     struct daemon *d;
     struct list settings;
-    int64_t taken_back;
 };
 
 struct loaded_setting {
@@ -106,8 +105,6 @@ static int run_load(struct db *db, struct dbq_op *op)
     struct load *l = container_of(op, struct load, op);
     int rc = state_count_start(db, &l->d->start_count, &op->err);
 
-    if (rc == 0)
-        rc = undo_cut_off(db, clock_wall(&clock_system), &l->taken_back, &op->err);
     return rc ? rc : settings_each(db, keep_setting, &l->settings, &op->err);
 }
 
@@ -116,6 +113,37 @@ static void load_done(struct dbq_op *op, int rc)
     struct load *l = container_of(op, struct load, op);
 
     start_waited(l->d, rc, &op->err);
+}
+
+struct cut_off {
+    struct dbq_op op;
+    struct daemon *d;
+    struct undo_cut cut;
+};
+
+static int run_cut_off(struct db *db, struct dbq_op *op)
+{
+    return undo_cut_off(db, &container_of(op, struct cut_off, op)->cut, clock_wall(&clock_system), &op->err);
+}
+
+static void cut_off_done(struct dbq_op *op, int rc)
+{
+    start_waited(container_of(op, struct cut_off, op)->d, rc, &op->err);
+}
+
+static int take_back_cut_off(struct daemon *d)
+{
+    struct cut_off c = {.op = {.run = run_cut_off, .done = cut_off_done}, .d = d};
+    int rc;
+
+    do {
+        dbq_write(d->q, &c.op);
+        rc = start_wait(d);
+    } while (rc == 0 && c.cut.more);
+    if (c.cut.songs)
+        log_warn("main", "a change of many songs was cut off when the last run ended: %lld songs are as before",
+                 (long long)c.cut.songs);
+    return rc;
 }
 
 /* A stored setting that this version refuses must not keep the service from starting. */
@@ -151,10 +179,9 @@ static int open_database(struct daemon *d, struct err *e)
         dbq_write(d->q, &load.op);
         rc = start_wait(d);
         apply_settings(d, &load.settings);
-        if (load.taken_back)
-            log_warn("main", "a change of many songs was cut off when the last run ended: %lld songs are as before",
-                     (long long)load.taken_back);
     }
+    if (rc == 0)
+        rc = take_back_cut_off(d);
     if (rc) {
         *e = d->waited_err;
         return rc;

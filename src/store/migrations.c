@@ -91,7 +91,7 @@ static const char create_evidence[] =
     " ON changes BEGIN SELECT RAISE(ABORT, 'the change log is only added to'); END;";
 
 static const char create_state[] =
-    "CREATE TABLE provider_state (provider TEXT PRIMARY KEY, last_start_ms INTEGER NOT NULL DEFAULT 0,"
+    "CREATE TABLE provider_state (provider TEXT PRIMARY KEY,"
     " refused_until_ms INTEGER NOT NULL DEFAULT 0, slow_until_ms INTEGER NOT NULL DEFAULT 0,"
     " key_refused INTEGER NOT NULL DEFAULT 0, key_mark TEXT NOT NULL DEFAULT '') WITHOUT ROWID;"
     "CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL, set_at TEXT NOT NULL) WITHOUT ROWID;";

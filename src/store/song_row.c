@@ -355,6 +355,19 @@ static int save_rest(struct db *db, const struct song *a, struct err *e)
     return stmt_run(&s);
 }
 
+/* Triggers keep the mark of songs that another file holds, too; new names may join or leave such a group. */
+static int reload_doubled(struct db *db, struct song *a, struct err *e)
+{
+    struct stmt s = stmt_of(db, "SELECT doubled FROM songs WHERE id = ?", e);
+    int64_t doubled = 0;
+    int rc;
+
+    stmt_int(&s, a->id);
+    rc = stmt_run_int(&s, &doubled);
+    a->doubled = doubled != 0;
+    return rc < 0 ? rc : 0;
+}
+
 int song_row_save(struct db *db, const struct song *b, struct song *a, int64_t now_ms, bool *changed, struct err *e)
 {
     bool names = !text_same(b->artist, a->artist) || !text_same(b->title, a->title);
@@ -369,5 +382,7 @@ int song_row_save(struct db *db, const struct song *b, struct song *a, int64_t n
     a->updated_ms = now_ms;
     if (names)
         rc = save_names(db, a, e);
-    return rc ? rc : save_rest(db, a, e);
+    if (rc == 0)
+        rc = save_rest(db, a, e);
+    return rc || !names ? rc : reload_doubled(db, a, e);
 }

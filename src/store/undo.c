@@ -392,36 +392,36 @@ static int next_open(struct db *db, int64_t *batch, struct err *e)
     return rc < 0 ? rc : 0;
 }
 
-static int take_back(struct db *db, struct undo *u, int64_t *songs, struct err *e)
-{
-    enum { STEP = 500 };
-    int64_t ids[STEP], after = 0;
-    int n = STEP, rc = 0;
+#define CUT_OFF_STEP 500   /* songs */
 
-    while (rc >= 0 && n == STEP) {
-        n = undo_songs(db, u, after, ids, STEP, e);
-        for (int i = 0; rc >= 0 && i < n; i++) {
-            rc = undo_song(db, u, ids[i], e);
-            *songs += rc == UNDO_CHANGED;
-            if (rc == ERR_EXISTS)   /* changed by somebody since: that stands */
-                rc = 0;
-        }
-        after = n > 0 ? ids[n - 1] : after;
+/* The next songs of the batch; closes it behind the last. */
+static int take_back(struct db *db, struct undo_cut *c, int64_t now_ms, struct err *e)
+{
+    struct undo u = {.batch = c->batch, .now_ms = now_ms};
+    int64_t ids[CUT_OFF_STEP];
+    int n = undo_songs(db, &u, c->after, ids, CUT_OFF_STEP, e), rc = n < 0 ? n : 0;
+
+    for (int i = 0; rc >= 0 && i < n; i++) {
+        rc = undo_song(db, &u, ids[i], e);
+        c->songs += rc == UNDO_CHANGED;
+        if (rc == ERR_EXISTS)   /* changed by somebody since: that stands */
+            rc = 0;
     }
-    return n < 0 ? n : rc < 0 ? rc : undo_mark_closed(db, u->batch, e);
+    if (rc < 0)
+        return rc;
+    if (n == CUT_OFF_STEP) {
+        c->after = ids[n - 1];
+        return 0;
+    }
+    rc = undo_mark_closed(db, c->batch, e);
+    c->batch = c->after = 0;
+    return rc;
 }
 
-int undo_cut_off(struct db *db, int64_t now_ms, int64_t *songs, struct err *e)
+int undo_cut_off(struct db *db, struct undo_cut *c, int64_t now_ms, struct err *e)
 {
-    struct undo u = {.now_ms = now_ms};
-    int rc;
+    int rc = c->batch ? 0 : next_open(db, &c->batch, e);
 
-    *songs = 0;
-    while ((rc = next_open(db, &u.batch, e)) == 0 && u.batch) {
-        u.written = 0;
-        rc = take_back(db, &u, songs, e);
-        if (rc)
-            break;
-    }
-    return rc;
+    c->more = rc == 0 && c->batch;
+    return c->more ? take_back(db, c, now_ms, e) : rc;
 }

@@ -44,7 +44,13 @@ int undo_batch(struct db *db, struct undo *u, int64_t **song_ids, size_t *n, str
  * open at the next start was cut off (kill -9, a pulled plug, the end of the service). Harmless for what is closed already. */
 int undo_mark_open(struct db *db, int64_t batch, struct err *e);
 int undo_mark_closed(struct db *db, int64_t batch, struct err *e);
-/* Takes everything back that was cut off, but where a later change stands on it; *songs counts what changed. At the start. */
-int undo_cut_off(struct db *db, int64_t now_ms, int64_t *songs, struct err *e);
+/* Takes back what was cut off, but where a later change stands on it: a step of some hundred songs, to be called in operations
+ * of their own while more is set, so that a start that is cut off itself goes on from there. songs counts what changed. Begin
+ * zeroed. */
+struct undo_cut {
+    int64_t batch, after, songs;   /* where the next step goes on */
+    bool more;
+};
+int undo_cut_off(struct db *db, struct undo_cut *c, int64_t now_ms, struct err *e);
 
 #endif

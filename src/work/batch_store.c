@@ -142,7 +142,7 @@ static void count_answers(struct batch *b)
         const struct question *q = &b->questions[b->entries[i].question];
         if (q->from_cache)
             b->lane->cached++;
-        else if (question_state(b, q) == ROW_ANSWERED)
+        else if (question_is_asked(q) && question_state(b, q) == ROW_ANSWERED)
             *(q->answer.count ? &b->lane->found : &b->lane->not_found) += 1;
     }
 }

@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "song/song_json.h"
 #include "build_config.h"
 
 #define PROGRESS_GAP_MS 250
@@ -312,4 +313,32 @@ void events_unlisten(struct events_listener *l)
     }
     if (ev->depth == 0)
         sweep_dead(ev);
+}
+
+/* --- song events ------------------------------------------------------------------------- */
+
+void song_news_add(struct song_news *s, const struct song *song)
+{
+    struct json_out o;
+    struct buf text;
+
+    if (s->n == SONG_NEWS_MAX)
+        return;
+    buf_init(&text, 0);
+    json_out_init(&o, &text);
+    song_json(song, &o, "song");
+    s->json[s->n++] = buf_detach(&text);
+}
+
+void song_news_publish(const struct song_news *s, struct events *ev)
+{
+    for (size_t i = 0; i < s->n; i++)
+        events_publish(ev, EVENT_SONG, s->json[i]);
+}
+
+void song_news_deinit(struct song_news *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        free(s->json[i]);
+    s->n = 0;
 }

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "song/song.h"
 
 #define EVENTS_HELD 1024
 #define EVENTS_HELD_BYTES (1024 * 1024)
@@ -35,6 +36,17 @@ void events_publish(struct events *ev, enum event_kind k, const char *members);
 /* Something that progress shows changed. */
 void events_progress_changed(struct events *ev);
 uint64_t events_last_seq(const struct events *ev);
+
+/* Song events of one operation of the store: added where it runs, on the pool, and published after its commit. A flood is told by
+ * progress alone: what does not fit is left out. Zeroed is empty. */
+#define SONG_NEWS_MAX 50
+struct song_news {
+    char *json[SONG_NEWS_MAX];
+    size_t n;
+};
+void song_news_add(struct song_news *s, const struct song *song);
+void song_news_publish(const struct song_news *s, struct events *ev);
+void song_news_deinit(struct song_news *s);   /* empties it */
 
 /* A listener gets each event as one JSON text without newline (borrowed). It must not publish from inside, but may unlisten
  * itself. */

@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/pk_songs.h"
-#include "song/song_json.h"
 #include "song/title.h"
 #include "work/walk.h"
 
@@ -70,8 +69,7 @@ struct lot {
     struct intake_counts counts;
     int64_t *moved;
     size_t n_moved;
-    char *told[TELL_MAX];
-    size_t n_told;
+    struct song_news news;
 };
 
 struct intake {
@@ -113,8 +111,7 @@ static void lot_free(struct lot *b)
     b->in->n_lots--;
     for (size_t i = 0; i < b->n; i++)
         item_deinit(&b->items[i]);
-    for (size_t i = 0; i < b->n_told; i++)
-        free(b->told[i]);
+    song_news_deinit(&b->news);
     free(b->items);
     free(b->moved);
     free(b);
@@ -405,15 +402,10 @@ static int store_touched(struct db *db, struct lot *b, struct err *e)
 static void tell_later(struct db *db, struct lot *b, int64_t id)
 {
     struct song song = {0};
-    struct json_out o;
-    struct buf text;
 
-    if (b->n_told == TELL_MAX || songs_get(db, id, &song, NULL) != 0)
+    if (b->news.n == SONG_NEWS_MAX || songs_get(db, id, &song, NULL) != 0)
         return;
-    buf_init(&text, 0);
-    json_out_init(&o, &text);
-    song_json(&song, &o, "song");
-    b->told[b->n_told++] = buf_detach(&text);
+    song_news_add(&b->news, &song);
     song_deinit(&song);
 }
 
@@ -494,8 +486,8 @@ static void store_done(struct dbq_op *op, int rc)
         set_problem(in, "songs cannot be stored", b, rc);
     else
         take_counts(in, b);
-    for (size_t i = 0; rc == 0 && i < b->n_told; i++)
-        events_publish(in->ev, EVENT_SONG, b->told[i]);
+    if (rc == 0)
+        song_news_publish(&b->news, in->ev);
     lot_free(b);
     if (rc == 0 && !in->stopped) {
         events_progress_changed(in->ev);

@@ -17,7 +17,6 @@
 
 #define LOT_FILES 500
 #define LOTS_AHEAD 3             /* more than so many lots stop the walk */
-#define TELL_MAX 50              /* song events of one lot; a flood is told by progress alone */
 
 struct intake_file {
     char *path;                  /* owned */

@@ -15,14 +15,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "song/library.h"
-#include "song/song_json.h"
 #include "store/songs.h"
 
 /* A page of the dashboard waits for the operation that runs: about a millisecond. */
 #define PAGE_NAMES 100
 #define LOOK_SONGS 40
 #define VERDICTS_MAX 200     /* stored together */
-#define TELL_MAX 50          /* song events of one operation; a flood is told by progress alone */
 #define RETRY_FIRST_MS 2000
 #define RETRY_LAST_MS (64 * 1000)
 
@@ -56,8 +54,8 @@ struct judge {
 
     struct verdict verdict[VERDICTS_MAX];
     size_t n_verdicts;
-    char *told[TELL_MAX];
-    size_t n_told, n_changed;
+    struct song_news news;
+    size_t n_changed;
     int64_t now_ms;
     uint64_t took_ns;              /* the last operation, on the pool */
     uint64_t pool_ns, decided;
@@ -186,27 +184,6 @@ static void drop_verdicts(struct judge *j)
     j->n_verdicts = 0;
 }
 
-static void drop_told(struct judge *j)
-{
-    for (size_t i = 0; i < j->n_told; i++)
-        free(j->told[i]);
-    j->n_told = 0;
-}
-
-static void tell_later(struct judge *j, const struct song *s)
-{
-    struct json_out o;
-    struct buf text;
-
-    j->n_changed++;
-    if (j->n_told == TELL_MAX)
-        return;
-    buf_init(&text, 0);
-    json_out_init(&o, &text);
-    song_json(s, &o, "song");
-    j->told[j->n_told++] = buf_detach(&text);
-}
-
 static int run_store(struct db *db, struct dbq_op *op)
 {
     struct judge *j = container_of(op, struct judge, op);
@@ -217,7 +194,8 @@ static int run_store(struct db *db, struct dbq_op *op)
         struct song s;
         rc = songs_judged(db, j->verdict[i].id, j->verdict[i].version, &j->verdict[i].guess, j->now_ms, &s, &op->err);
         if (rc == 1) {
-            tell_later(j, &s);
+            j->n_changed++;
+            song_news_add(&j->news, &s);
             song_deinit(&s);
         }
     }
@@ -227,15 +205,14 @@ static int run_store(struct db *db, struct dbq_op *op)
 static void stored(struct judge *j, int rc)
 {
     if (rc == 0) {
-        for (size_t i = 0; i < j->n_told; i++)
-            events_publish(j->ev, EVENT_SONG, j->told[i]);
+        song_news_publish(&j->news, j->ev);
         j->decided += j->n_changed;
         if (j->n_changed) {
             events_progress_changed(j->ev);
             j->hooks.changed(j->hooks.arg);
         }
     }
-    drop_told(j);
+    song_news_deinit(&j->news);
     if (rc == 0)
         drop_verdicts(j);
 }
@@ -249,7 +226,7 @@ static void finish_close(uv_handle_t *h)
     void *arg = j->closed_arg;
 
     drop_verdicts(j);
-    drop_told(j);
+    song_news_deinit(&j->news);
     library_free(j->library);
     free(j);
     closed(arg);

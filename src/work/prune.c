@@ -1,4 +1,6 @@
-/* Forgetting what is old; see prune.h. Loop thread, except prune_run and answers_run. */
+/* Forgetting what is old; see prune.h. Loop thread, except the run functions.
+ *
+ * One operation at a time walks the kinds below, each in steps, so that others write in between. */
 #include "work/prune.h"
 
 #include <stdlib.h>
@@ -17,102 +19,85 @@ struct prune {
     const struct config *config;
     uv_timer_t timer;
     struct dbq_op op;
-    bool running, closing, closed, end;
-    struct changes_place place;
-    int64_t before_ms, deleted, total;
-    struct {
-        struct dbq_op op;
-        bool running;
-        int64_t now_ms;
-        char *place;                    /* where the next step goes on */
-        int64_t deleted, total;
-    } answers;
+    bool running, closing, closed;
+    size_t kind;                        /* of the running operation */
+    int64_t now_ms, changes_before_ms;
+    struct changes_place changes_at;    /* where the next step goes on */
+    char *answers_at;
+    int64_t gone, total;                /* by the last step; of the kind */
+    bool end;                           /* the kind has no more */
 };
+
+static int forget_changes(struct db *db, struct prune *p, struct err *e)
+{
+    return changes_forget(db, p->changes_before_ms, STEP, &p->changes_at, &p->gone, &p->end, e);
+}
+
+static int forget_answers(struct db *db, struct prune *p, struct err *e)
+{
+    int rc = answers_forget(db, p->now_ms, STEP, &p->answers_at, &p->gone, e);
+
+    p->end = p->answers_at == NULL;
+    return rc;
+}
+
+static const struct {
+    const char *what;
+    int (*step)(struct db *db, struct prune *p, struct err *e);
+} kinds[] = {{"changes", forget_changes}, {"answers", forget_answers}};
 
 static int prune_run(struct db *db, struct dbq_op *op)
 {
     struct prune *p = container_of(op, struct prune, op);
 
-    return changes_forget(db, p->before_ms, STEP, &p->place, &p->deleted, &p->end, &op->err);
+    p->gone = 0;
+    return kinds[p->kind].step(db, p, &op->err);
 }
 
 static void free_when_done(struct prune *p)
 {
-    if (p->closed && !p->running && !p->answers.running) {
-        free(p->answers.place);
+    if (p->closed && !p->running) {
+        free(p->answers_at);
         free(p);
     }
+}
+
+static void next_kind(struct prune *p)
+{
+    if (p->total)
+        log_info("prune", "forgot %s that are too old n=%lld", kinds[p->kind].what, (long long)p->total);
+    p->total = 0;
+    p->kind++;
 }
 
 static void prune_done(struct dbq_op *op, int rc)
 {
     struct prune *p = container_of(op, struct prune, op);
 
-    p->running = false;
-    p->total += rc == 0 ? p->deleted : 0;
+    p->total += rc == 0 ? p->gone : 0;
     if (rc)
-        log_warn("prune", "old changes stay for another day: %s", err_text(&op->err));
-    if (rc == 0 && !p->end && !p->closing) {
-        p->running = true;
+        log_warn("prune", "old %s stay for another day: %s", kinds[p->kind].what, err_text(&op->err));
+    if (rc || p->end)
+        next_kind(p);
+    p->running = p->kind < ARRAY_LEN(kinds) && !p->closing;
+    if (p->running)
         dbq_write(p->q, &p->op);
-        return;
-    }
-    if (p->total)
-        log_info("prune", "forgot old changes of the worker n=%lld", (long long)p->total);
-    p->total = 0;
-    free_when_done(p);
-}
-
-static int answers_run(struct db *db, struct dbq_op *op)
-{
-    struct prune *p = container_of(op, struct prune, answers.op);
-
-    return answers_forget(db, p->answers.now_ms, STEP, &p->answers.place, &p->answers.deleted, &op->err);
-}
-
-static void answers_step(struct prune *p)
-{
-    p->answers.running = true;
-    dbq_write(p->q, &p->answers.op);
-}
-
-static void answers_done(struct dbq_op *op, int rc)
-{
-    struct prune *p = container_of(op, struct prune, answers.op);
-
-    p->answers.running = false;
-    p->answers.total += rc == 0 ? p->answers.deleted : 0;
-    if (rc)
-        log_warn("prune", "old answers stay for another day: %s", err_text(&op->err));
-    if (rc == 0 && p->answers.place && !p->closing) {
-        answers_step(p);
-        return;
-    }
-    if (p->answers.total)
-        log_info("prune", "forgot answers that are too old n=%lld", (long long)p->answers.total);
-    p->answers.total = 0;
-    free_when_done(p);
-}
-
-static void forget_answers(struct prune *p)
-{
-    if (p->answers.running || p->closing)
-        return;
-    free(p->answers.place);
-    p->answers.place = NULL;
-    p->answers.now_ms = clock_wall(p->clock);
-    answers_step(p);
+    else
+        free_when_done(p);
 }
 
 static void on_timer(uv_timer_t *t)
 {
     struct prune *p = t->data;
 
-    forget_answers(p);
     if (p->running || p->closing)
         return;
-    p->before_ms = clock_wall(p->clock) - (int64_t)config_number(p->config, OPT_CHANGES_KEEP_DAYS) * DAY_MS;
-    p->place = (struct changes_place){0};
+    p->now_ms = clock_wall(p->clock);
+    p->changes_before_ms = p->now_ms - (int64_t)config_number(p->config, OPT_CHANGES_KEEP_DAYS) * DAY_MS;
+    p->changes_at = (struct changes_place){0};
+    free(p->answers_at);
+    p->answers_at = NULL;
+    p->kind = 0;
     p->running = true;
     dbq_write(p->q, &p->op);
 }
@@ -121,8 +106,7 @@ struct prune *prune_new(uv_loop_t *loop, const struct clock *clock, struct dbq *
 {
     struct prune *p = mem_zalloc(sizeof *p);
 
-    *p = (struct prune){.clock = clock, .q = q, .config = config, .op = {.run = prune_run, .done = prune_done},
-                        .answers.op = {.run = answers_run, .done = answers_done}};
+    *p = (struct prune){.clock = clock, .q = q, .config = config, .op = {.run = prune_run, .done = prune_done}};
     uv_timer_init(loop, &p->timer);
     p->timer.data = p;
     uv_timer_start(&p->timer, on_timer, 0, (uint64_t)DAY_MS);

@@ -199,6 +199,20 @@ static void a_refusal_gives_the_whole_batch_back(void **state)
     UNTIL(r, ask_db(r, NAMED) == 1);
 }
 
+static void a_name_that_leaves_nothing_to_ask_is_no_answer_of_the_provider(void **state)
+{
+    struct room *r = *state;
+    struct lane *l;
+
+    r->scripts[MB_SCRIPT].text = MB_UNKNOWN;
+    add_guessed(r, "/m/Tune.mp4", NULL, "Tune", 0, 0.3);
+    start(r);
+    l = lane_of(r, PROVIDER_LISTENBRAINZ);
+    UNTIL(r, is_done(r));
+    assert_int_equal(l->requests, 0);
+    assert_int_equal(l->not_found, 0);
+}
+
 static void an_outage_rests_one_endpoint_and_lets_musicbrainz_go_on(void **state)
 {
     struct room *r = *state;
@@ -422,6 +436,7 @@ int main(void)
         T(a_wanted_song_waits_for_nobody), T(many_wanted_songs_share_requests),
         T(wanted_songs_that_come_while_a_batch_waits_share_requests), T(copies_share_one_question),
         T(a_refusal_gives_the_whole_batch_back),
+        T(a_name_that_leaves_nothing_to_ask_is_no_answer_of_the_provider),
         T(an_outage_rests_one_endpoint_and_lets_musicbrainz_go_on), T(outages_make_no_song_fail),
         T(a_pause_while_a_batch_fails_counts_nothing),
         T(without_a_token_the_labs_are_asked_and_when_they_lock_the_others), T(a_refused_token_is_remembered_and_the_labs_go_on),

@@ -135,9 +135,9 @@ INSERT INTO changes VALUES(35,31,3,1795711714242,'person',NULL,'source','musicbr
 INSERT INTO changes VALUES(36,36,4,1795711714247,'person',NULL,'genre','Rock','Opera',NULL,0);
 INSERT INTO changes VALUES(37,36,4,1795711714247,'person',NULL,'locked',NULL,'genre',NULL,0);
 INSERT INTO changes VALUES(38,38,6,1795711714260,'scan',NULL,'present','true','false',NULL,0);
-CREATE TABLE provider_state (provider TEXT PRIMARY KEY, last_start_ms INTEGER NOT NULL DEFAULT 0, refused_until_ms INTEGER NOT NULL DEFAULT 0, slow_until_ms INTEGER NOT NULL DEFAULT 0, key_refused INTEGER NOT NULL DEFAULT 0, key_mark TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
-INSERT INTO provider_state VALUES('lastfm',1795711714155,0,0,0,'');
-INSERT INTO provider_state VALUES('musicbrainz',1795711714234,0,0,0,'');
+CREATE TABLE provider_state (provider TEXT PRIMARY KEY, refused_until_ms INTEGER NOT NULL DEFAULT 0, slow_until_ms INTEGER NOT NULL DEFAULT 0, key_refused INTEGER NOT NULL DEFAULT 0, key_mark TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+INSERT INTO provider_state VALUES('lastfm',0,0,0,'');
+INSERT INTO provider_state VALUES('musicbrainz',0,0,0,'');
 CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL, set_at TEXT NOT NULL) WITHOUT ROWID;
 INSERT INTO settings VALUES('lastfm.rate','4','2026-11-26T16:48:34Z');
 CREATE TABLE counts (key TEXT PRIMARY KEY, n INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
