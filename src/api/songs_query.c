@@ -338,17 +338,11 @@ void songs_query_deinit(struct songs_query *s)
     buf_deinit(&s->path);
 }
 
-static int unknown_condition(bool with_paging, struct err *e)
+/* There are more than an error has room for. */
+static int unknown_condition(struct err *e)
 {
-    struct buf b;
-
-    buf_init(&b, 0);
-    for (size_t i = 0; i < ARRAY_LEN(conditions); i++)
-        if (with_paging || !conditions[i].paging)
-            buf_addf(&b, "%s%s", i ? ", " : "", conditions[i].name);
-    err_set(e, ERR_NOT_FOUND, "there is no such condition; known: %s", buf_cstr(&b));
-    buf_deinit(&b);
-    return ERR_NOT_FOUND;
+    return err_set(e, ERR_NOT_FOUND, "there is no such condition; /api/v1/openapi.json has all of them, such as q, status,"
+                                     " decade, genre, language, no_year, min_confidence");
 }
 
 static const struct condition *condition_of(struct slice name, bool with_paging)
@@ -376,7 +370,7 @@ int songs_query_set(struct songs_query *s, struct slice name, struct slice value
 {
     const struct condition *c = condition_of(name, true);
 
-    return c ? condition_set(c, s, value, e) : unknown_condition(true, e);
+    return c ? condition_set(c, s, value, e) : unknown_condition(e);
 }
 
 int songs_query_set_json(struct songs_query *s, const cJSON *member, struct err *e)
@@ -385,7 +379,7 @@ int songs_query_set_json(struct songs_query *s, const cJSON *member, struct err 
     char number[40];
 
     if (!c)
-        return unknown_condition(false, e);
+        return unknown_condition(e);
     if (cJSON_IsNull(member))
         return 0;
     if (c->kind == KIND_TEXT) {

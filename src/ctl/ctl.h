@@ -83,6 +83,8 @@ int print_raw(const struct reply *r);
 int ask_and_show(struct ctl *ctl, const char *method, const char *path, const char *body);
 /* Adds "?name=value" or "&name=value", percent-encoded; nothing when value is NULL. */
 void query_add(struct buf *path, const char *name, const char *value);
+/* Adds words of the command line, each NAME=VALUE; EXIT_FINE, or the exit code after a complaint. */
+int query_conditions(const struct ctl *ctl, int n, char **words, struct buf *path);
 
 /* Printing (ctl_print.c) */
 

@@ -17,14 +17,7 @@ static int book_path(struct ctl *ctl, const char *format, int argc, char **argv,
 {
     buf_add_str(path, "/songbook");
     query_add(path, "format", format ? format : "csv");
-    for (int i = 0; i < argc; i++) {
-        char *at = strchr(argv[i], '=');
-        if (!at || at == argv[i])
-            return args_refuse(ctl, "'%s' is no condition; write it as NAME=VALUE", argv[i]);
-        *at = '\0';
-        query_add(path, argv[i], at + 1);
-    }
-    return EXIT_FINE;
+    return query_conditions(ctl, argc, argv, path);
 }
 
 /* A file that exists is somebody's: it is not overwritten. What could not be completed is removed. */

@@ -12,7 +12,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define CTL_HTTP_TIMEOUT_MS 10000
+/* The longest answer, that to a question in own words, takes the daemon up to 20 s. */
+#define CTL_HTTP_TIMEOUT_MS 30000
 #define CTL_HTTP_HEAD_MAX (64 * 1024)
 
 struct ctl_http {

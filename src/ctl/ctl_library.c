@@ -15,11 +15,13 @@
 /* What `songs` was asked for; filters go to the daemon unread, which knows their values. */
 struct listing {
     const char *q, *status, *min, *max, *year, *genre, *path, *youtube_id, *pikaraoke_id, *sort, *cursor, *limit;
+    int n_words;             /* further conditions, as NAME=VALUE */
+    char **words;
     bool all;
     long long left;          /* songs still wanted */
 };
 
-static void listing_path(const struct listing *l, const char *cursor, struct buf *path)
+static int listing_path(const struct ctl *ctl, const struct listing *l, const char *cursor, struct buf *path)
 {
     const struct {
         const char *name, *value;
@@ -34,6 +36,7 @@ static void listing_path(const struct listing *l, const char *cursor, struct buf
         query_add(path, filters[i].name, filters[i].value);
     snprintf(limit, sizeof(limit), "%lld", l->left < PAGE_MAX ? l->left : PAGE_MAX);
     query_add(path, "limit", limit);
+    return query_conditions(ctl, l->n_words, l->words, path);
 }
 
 static void print_songs(const cJSON *list, bool head)
@@ -66,8 +69,9 @@ static int page_show(struct ctl *ctl, struct listing *l, char **cursor, bool fir
     int rc;
 
     buf_init(&path, 0);
-    listing_path(l, *cursor, &path);
-    rc = ask(ctl, "GET", buf_cstr(&path), NULL, NULL, &r);
+    rc = listing_path(ctl, l, *cursor, &path);
+    if (rc == EXIT_FINE)
+        rc = ask(ctl, "GET", buf_cstr(&path), NULL, NULL, &r);
     buf_deinit(&path);
     if (rc == EXIT_FINE && ctl->json)
         rc = print_raw(&r);
@@ -92,14 +96,18 @@ int cmd_songs(struct ctl *ctl, int argc, char **argv)
         {"--all", &l.all, NULL},     ARGS_END};
     char *cursor;
     bool first = true;
-    int rc = args_read(ctl, &argc, argv, own, 0, 0);
+    int rc = args_read(ctl, &argc, argv, own, 0, -1);
 
     if (rc == EXIT_FINE)
         puts("Filters: --status NAME --min-confidence N --max-confidence N --year N\n"
-             "--genre NAME --path TEXT --youtube-id ID --pikaraoke-id N. --sort NAME orders\n"
-             "them; --cursor TEXT goes on where a page ended. With --json each page is a line.");
+             "--genre NAME --path TEXT --youtube-id ID --pikaraoke-id N, and each condition\n"
+             "of the API as NAME=VALUE: decade=1980 language=de no_year=true. --sort NAME\n"
+             "orders them; --cursor TEXT goes on where a page ended. With --json each page is\n"
+             "a line.");
     if (rc != GO_ON)
         return print_finish(rc);
+    l.n_words = argc;
+    l.words = argv;
     l.left = l.all ? ID_MAX : 50;
     if (l.limit && args_number("--limit", l.limit, 1, ID_MAX, &l.left) != 0)
         return EXIT_USAGE;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/mem.h"
 #include "base/utf8.h"
 #include "config/config.h"
 #include "ctl/ctl_http.h"
@@ -225,6 +226,20 @@ int ask_and_show(struct ctl *ctl, const char *method, const char *path, const ch
         rc = print_answer(ctl, &r);
     reply_deinit(&r);
     return rc;
+}
+
+int query_conditions(const struct ctl *ctl, int n, char **words, struct buf *path)
+{
+    for (int i = 0; i < n; i++) {
+        const char *at = strchr(words[i], '=');
+        char *name;
+        if (!at || at == words[i])
+            return args_refuse(ctl, "'%s' is no condition; write it as NAME=VALUE, such as q=queen", words[i]);
+        name = mem_strndup(words[i], (size_t)(at - words[i]));
+        query_add(path, name, at + 1);
+        free(name);
+    }
+    return EXIT_FINE;
 }
 
 void query_add(struct buf *path, const char *name, const char *value)

@@ -154,6 +154,8 @@ static int test(struct ctl *ctl, const char *provider)
     rc = ask(ctl, "POST", "/settings/test", buf_cstr(&body), NULL, &r);
     if (rc == EXIT_FINE)
         rc = print_answer(ctl, &r);
+    if (rc == EXIT_FINE && !cJSON_IsTrue(json_get(r.json, "ok")))
+        rc = EXIT_FAILED;
     buf_deinit(&body);
     reply_deinit(&r);
     return print_finish(rc);

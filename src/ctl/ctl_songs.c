@@ -122,7 +122,7 @@ static int edit_member(const struct ctl *ctl, const char *word, struct json_out 
             return 0;
         }
     if (eq && strncmp(word, "year=", 5) == 0) {
-        if (eq[1] && args_number("year", eq + 1, 1000, 9999, &year) != 0)
+        if (eq[1] && args_number("year", eq + 1, 1000, 2100, &year) != 0)
             return ERR_USAGE;
         if (eq[1])
             json_put_int(o, "year", year);

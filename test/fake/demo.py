@@ -77,10 +77,10 @@ def main():
     daemon = subprocess.Popen(
         [args.songbookd, "--config", os.devnull, "--database", os.path.join(home, "songbook.db"), "--socket", os.path.join(home, "socket"),
          *[part for setting in fake.settings for part in ("--set", setting)], "--set", "musicbrainz.rate=4",
-         *args.args, library], env=env)
-    # Ctrl-C reaches the daemon by itself; a closed terminal does, too, but only lets it read its configuration again.
+         "--pikaraoke-db", "none", *args.args, library], env=env, start_new_session=True)
+    # In a session of its own it hears nothing of Ctrl-C and of a closed terminal: every end comes from here, once.
     for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sig, lambda number, frame: daemon.poll() is None and number != signal.SIGINT and daemon.terminate())
+        signal.signal(sig, lambda number, frame: daemon.poll() is None and daemon.terminate())
     code = daemon.wait()
     fake.stop()
     shutil.rmtree(home, ignore_errors=True)

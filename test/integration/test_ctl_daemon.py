@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from conftest import BUILD, clean_environment, wait_for
+from conftest import BUILD, clean_environment, started, wait_for
 from fake.catalogue import Song
 
 
@@ -37,14 +37,6 @@ def ctl(daemon):
         assert result.code == code, (args, result.code, result.out, result.err)
         return result
     return call
-
-
-def started(d, *names):
-    for name in names:
-        d.add_song(name)
-    d.start()
-    d.wait_listed(len(names))
-    wait_for(lambda: not d.get("scan")["running"], "the end of the scan")
 
 
 def commands():
@@ -142,6 +134,15 @@ def test_songs_are_listed_filtered_and_paged(daemon, ctl):
     assert len(ctl("songs", "--json", "--limit", "3").json["songs"]) == 3
     refused = ctl("songs", "--status", "good", code=1)
     assert "status" in refused.err and refused.out == ""
+
+
+def test_songs_takes_the_conditions_of_export(daemon, ctl):
+    started(daemon, "ABBA - Waterloo.mp4", "Queen - Innuendo.mp4")
+    ctl("edit", "1", "year=1974")
+    found = ctl("songs", "decade=1970", "--json").json["songs"]
+    assert [s["year"] for s in found] == [1974]
+    assert "NAME=VALUE" in ctl("songs", "waterloo", code=2).err
+    assert "no such condition" in ctl("songs", "colour=red", code=1).err
 
 
 def test_show_explain_and_edit(daemon, ctl):
@@ -265,6 +266,9 @@ def test_settings_are_shown_changed_and_tested(make_daemon, fake):
     assert ctl("API_KEYS.lastfm").out == "set\n"
     assert re.search(r"^ok: yes$", ctl("--test", "lastfm").out, re.M)
     assert fake.lastfm_key not in ctl("--json").out
+    ctl("API_KEYS.lastfm=-", stdin=b"0f1e2d3c4b5a69788796a5b4c3d2e1f0\n")
+    refused = ctl("--test", "lastfm")
+    assert refused.code == 1 and re.search(r"^ok: no$", refused.out, re.M)
 
 
 def test_everything_works_over_tcp_too(daemon, ctl):

@@ -37,6 +37,15 @@ def test_etag_changes_with_the_song_and_304_spares_the_body(still):
     assert still.request("PATCH", "songs/1", {"artist": "C"}, headers={"If-Match": "*"}).status == 200
 
 
+def test_an_edit_answers_whether_another_file_holds_the_song_now(still):
+    started(still, "ABBA - Dancing Queen.mp4", "Queen - Innuendo.mp4")
+    other = next(s["id"] for s in still.songs_list() if s["title"] == "Innuendo")
+    joined = still.patch(other, artist="ABBA", title="Dancing Queen").json
+    assert joined["duplicate"] and still.get("songs/%d" % other)["duplicate"]
+    left = still.patch(other, artist="Queen").json
+    assert not left["duplicate"] and not still.get("songs/%d" % other)["duplicate"]
+
+
 def test_what_is_typed_is_stored_composed_and_without_marks_that_turn_text(still):
     started(still, "ABBA - Dancing Queen.mp4")
     assert still.patch(1, artist="Beyonce\u0301", title=" a\u202eb ", genre="Forro\u0301").status == 200

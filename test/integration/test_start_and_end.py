@@ -4,11 +4,12 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import time
 
 import pytest
 
-from conftest import BUILD, Stopwatch, clean_environment, wait_for
+from conftest import BUILD, PATIENCE, ROOT, Stopwatch, clean_environment, wait_for
 
 
 def run(*args, env=None, seconds=300):
@@ -215,3 +216,23 @@ def test_keys_never_appear_in_any_output(daemon, fake):
     for text in [daemon.log, daemon.stdout.decode(), *answers]:
         assert fake.lastfm_key not in text
     assert fake.lastfm_key.encode() not in daemon.database.read_bytes()
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_demonstration_follows_no_pikaraoke_and_ends_on_a_signal_to_itself(tmp_path, sign):
+    """deps/quickstart without a folder; a supervisor knows the number of that process alone."""
+    (tmp_path / ".pikaraoke").mkdir()
+    (tmp_path / ".pikaraoke/pikaraoke.db").touch()
+    log = open(tmp_path / "log", "w+")
+    demo = subprocess.Popen([sys.executable, str(ROOT / "test/fake/demo.py"), "--songbookd", str(BUILD / "songbookd"), "--", "--listen", "127.0.0.1:0"],
+                            env=clean_environment({"HOME": str(tmp_path), "TMPDIR": str(tmp_path)}), stdout=log, stderr=log)
+    try:
+        said = lambda: (tmp_path / "log").read_text()
+        wait_for(lambda: "library read" in said() or demo.poll() is not None, "the demonstration's songs")
+        demo.send_signal(sign)
+        assert demo.wait(PATIENCE) == 0, said()
+    finally:
+        if demo.poll() is None:
+            demo.kill()
+    assert "stopped" in said() and "pikaraoke.db" not in said()
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith("songbookd-demo-")] == []
